@@ -1,0 +1,1 @@
+"""What brains did: recorded populations and their importers."""

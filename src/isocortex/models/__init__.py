@@ -1,0 +1,1 @@
+"""Who looks: the zoo, the configurable ConvNet, checkpoints, hand-made filter banks."""

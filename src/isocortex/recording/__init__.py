@@ -1,0 +1,1 @@
+"""What the electrode picks up: hooks, recordings, their store."""

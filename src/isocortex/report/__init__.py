@@ -1,0 +1,1 @@
+"""What a reader sees: figure style and the HTML report."""

@@ -1,0 +1,1 @@
+"""What is shown: stimulus sets, object views, glyphs and digits, image symmetries."""

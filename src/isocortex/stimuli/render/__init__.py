@@ -1,0 +1,1 @@
+"""Meshes, their symmetry, and the ray caster that turns them into images."""

@@ -1,0 +1,1 @@
+"""Studies: published systems whose claims are judged by statistics."""

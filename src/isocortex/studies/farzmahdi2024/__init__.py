@@ -1,0 +1,1 @@
+"""Mirror-symmetric viewpoint tuning (Farzmahdi et al., eLife 2024)."""

@@ -1,0 +1,1 @@
+"""How it learned: label policies, losses, one resumable training loop."""
