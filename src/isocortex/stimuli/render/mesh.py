@@ -316,7 +316,11 @@ def _face_colors(part: trimesh.Trimesh) -> FloatArray:
     visual: Any = part.visual
     if not visual.defined:
         return np.tile(np.array(DEFAULT_COLOR), (len(part.faces), 1))
-    if visual.kind == "texture":
-        visual = visual.to_color()
-        visual.mesh = part
-    return np.asarray(visual.face_colors, dtype=np.float64)[:, :3] / 255
+    if visual.kind != "texture":
+        colors = np.asarray(visual.face_colors, dtype=np.float64)
+    elif visual.uv is None:
+        colors = np.tile(np.asarray(visual.material.main_color, float), (len(part.faces), 1))
+    else:
+        corners = np.asarray(visual.to_color().vertex_colors, dtype=np.float64)[part.faces]
+        colors = corners.mean(axis=1)
+    return colors[:, :3] / 255
