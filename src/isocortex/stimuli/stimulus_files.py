@@ -56,7 +56,7 @@ def read_table(text: str, dtypes: dict[str, str], missing: dict[str, list[int]])
             column = column.map({"True": True, "False": False, None: None})
         elif dtype == "float16":  # text to half precision by way of float64, which is exact
             column = column.astype("float64")
-        columns[name] = column.astype(dtype)  # type: ignore[call-overload]
+        columns[name] = column.astype(pd.api.types.pandas_dtype(dtype))
     return pd.DataFrame(columns)
 
 
