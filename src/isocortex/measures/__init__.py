@@ -1,1 +1,5 @@
-"""Pure functions on arrays."""
+"""Pure functions on arrays: what physiologists measure, batched, for numpy and torch alike."""
+
+from isocortex.measures import reliability, symmetry, viewpoint
+
+__all__ = ["reliability", "symmetry", "viewpoint"]
