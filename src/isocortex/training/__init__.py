@@ -1,1 +1,21 @@
 """How it learned: label policies, losses, one resumable training loop."""
+
+from isocortex.training.batches import BatchSource
+from isocortex.training.fit import Training, accuracy
+from isocortex.training.optimisers import OPTIMISERS, OptimiserConfig
+from isocortex.training.recipes import RECIPES, Recipe, recipe
+from isocortex.training.tasks import POLICIES, Diet, diet
+
+__all__ = [
+    "OPTIMISERS",
+    "POLICIES",
+    "RECIPES",
+    "BatchSource",
+    "Diet",
+    "OptimiserConfig",
+    "Recipe",
+    "Training",
+    "accuracy",
+    "diet",
+    "recipe",
+]
