@@ -132,6 +132,8 @@ def test_crossvalidated_rdm_is_the_mean_over_both_ways() -> None:
         crossvalidated_view_rdm(a, b[:2])
     with pytest.raises(UserError, match="views, neuroids"):
         view_rdm(np.zeros(5))
+    with pytest.raises(UserError, match="with neuroids"):
+        view_rdm(np.zeros((3, 5, 0)))
 
 
 # --- the index ----------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ def pearson(a: Tensor, b: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (...)
-        In [-1, 1].
+        In [-1, 1]; all NaN for p = 0.
     """
+    if a.shape[-1] == 0:
+        return a.new_full(torch.broadcast_shapes(a.shape[:-1], b.shape[:-1]), torch.nan)
     return (unit_vectors(a) * unit_vectors(b)).sum(dim=-1).clamp(-1.0, 1.0)

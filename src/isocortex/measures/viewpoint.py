@@ -78,7 +78,7 @@ def view_rdm(responses: Array) -> Array:
     Raises
     ------
     UserError
-        If there are fewer than two axes.
+        If there are fewer than two axes, or no neuroids.
     """
     return _view_distances(responses, responses)
 
@@ -103,7 +103,7 @@ def crossvalidated_view_rdm(a: Array, b: Array) -> Array:
     Raises
     ------
     UserError
-        If the shapes differ or there are fewer than two axes.
+        If the shapes differ, there are fewer than two axes, or no neuroids.
     """
     if tuple(a.shape) != tuple(b.shape):
         raise UserError(f"the halves must have one shape, not {tuple(a.shape)}, {tuple(b.shape)}")
@@ -112,8 +112,10 @@ def crossvalidated_view_rdm(a: Array, b: Array) -> Array:
 
 def _view_distances(a: Array, b: Array) -> Array:
     """Correlate views of `a` with views of `b`, a few objects at a time (no copy of the whole)."""
-    if a.ndim < 2:
-        raise UserError(f"responses must be (..., views, neuroids), not of shape {tuple(a.shape)}")
+    if a.ndim < 2 or a.shape[-1] == 0:
+        raise UserError(
+            f"responses must be (..., views, neuroids) with neuroids, not {tuple(a.shape)}"
+        )
     *lead, views, neuroids = a.shape
     flat_a, flat_b = a.reshape(-1, views, neuroids), b.reshape(-1, views, neuroids)
     step = max(1, _CHUNK_BYTES // max(1, 8 * views * neuroids))
