@@ -32,7 +32,7 @@ THEMES: dict[str, dict[str, str]] = {
 }
 """Background, text, secondary text and grid lines of each theme."""
 
-# Yellow comes last: on white it is seen only as a filled area.
+# After these come the ink, a grey, and last yellow: on white it is seen only as a filled area.
 _CYCLE = ("blue", "vermillion", "green", "purple", "orange", "sky")
 
 
@@ -57,7 +57,8 @@ def settings(theme: str = "light") -> dict[str, Any]:
     if theme not in THEMES:
         raise unknown("theme", theme, THEMES)
     colors = THEMES[theme]
-    cycle = [*(OKABE_ITO[name] for name in _CYCLE), colors["ink"], OKABE_ITO["yellow"]]
+    cycle = [OKABE_ITO[name] for name in _CYCLE]
+    cycle += [colors["ink"], colors["faint"], OKABE_ITO["yellow"]]
     return {
         "figure.facecolor": colors["paper"],
         "figure.constrained_layout.use": True,

@@ -1,0 +1,117 @@
+"""What the README says is true: its code runs, its commands and files are there."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import re
+import shlex
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import typer
+
+from isocortex.cli import app
+from isocortex.studies.base import STUDIES
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHELL = "".join(re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL))
+COMMANDS = re.findall(r"^isocortex .*$", SHELL, flags=re.MULTILINE)
+
+
+def test_the_library_in_ten_lines_runs() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len([line for line in code.splitlines() if line and "import" not in line]) <= 10
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "README.md", "exec"), {})
+    layers = [line.split()[0] for line in out.getvalue().splitlines() if line[0].isalpha()]
+    assert layers == ["features.2", "features.12", "classifier.2"]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_and_options_are_there(line: str) -> None:
+    name, *arguments = shlex.split(line, comments=True)[1:]
+    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in arguments if word.startswith("-")} <= options
+
+
+def test_every_command_is_shown() -> None:
+    text = README + (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for name in typer.main.get_command(app).commands:  # type: ignore[attr-defined]
+        assert f"isocortex {name}" in text or f"`{name}`" in text
+
+
+def test_the_table_of_studies_says_which_work() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", README, flags=re.MULTILINE))
+    assert set(STUDIES) <= set(rows)
+    for name, state in rows.items():
+        assert (state == "coming") == (name not in STUDIES)
+
+
+def test_links_to_files_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if not target.startswith("http") and target not in MADE_LATER:
+            assert (ROOT / target).exists(), target
+
+
+def test_dependencies_are_explained() -> None:
+    text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for block in re.findall(r"^(?:dependencies|dev|bench) = \[\n(.*?)^\]", project, re.M | re.S):
+        for name in re.findall(r'^    "([A-Za-z0-9-]+)', block, re.M):
+            assert re.search(rf"\b{name}\b", text, re.IGNORECASE), name
+
+
+@pytest.fixture
+def benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the runner with two made-up benchmarks and a page of its own."""
+    spec = importlib.util.spec_from_file_location("runner", ROOT / "benchmarks" / "__main__.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    (folder / "first.py").write_text(
+        '"""Title of it.\n\nHow it\nis done.\n"""\n'
+        'def main():\n    return [{"way": "a|b", "images/s": 1234.5, "ratio": 2.3456}]\n'
+    )
+    (folder / "second.py").write_text("def main():\n    return [{'n': 1}]\n")
+    monkeypatch.setattr(module, "HERE", folder)
+    monkeypatch.setattr(module, "PAGE", tmp_path / "benchmarks.md")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    for name in ("benchmarks", "benchmarks.first", "benchmarks.second"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return module
+
+
+def test_the_page_of_benchmarks(benchmarks: ModuleType, tmp_path: Path) -> None:
+    assert benchmarks.main([]) == 0
+    page = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    assert "## first\n\n**Title of it.** How it is done.\n" in page
+    assert "| way | images/s | ratio |\n|---|---|---|\n| a\\|b | 1,234 | 2.35 |" in page
+    assert "python -m benchmarks first`" in page
+    assert str(tmp_path) not in page
+    (tmp_path / "benchmarks" / "second.py").write_text("def main():\n    return [{'n': 22}]\n")
+    sys.modules.pop("benchmarks.second")
+    importlib.invalidate_caches()
+    assert benchmarks.main(["second"]) == 0
+    again = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    assert again.startswith(page.split("## second")[0])
+    assert "| 22 |" in again
+
+
+def test_an_unknown_benchmark(benchmarks: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        benchmarks.main(["frist"])
+    assert "unknown benchmark 'frist'; known: first, second" in capsys.readouterr().err
+
+
+MADE_LATER = {"docs/images/report.png", "docs/benchmarks.md"}
+"""Files that a whole run makes."""
