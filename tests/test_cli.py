@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -77,6 +76,7 @@ def invented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setitem(base.STUDIES, "invented2030", "invented_study")
     monkeypatch.delenv("ISOCORTEX_DATA", raising=False)
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache" / name)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -85,15 +85,10 @@ def invented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def child(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start the command line in a process of its own, with the made-up study."""
-    code = textwrap.dedent(
-        f"""
-        import sys
-        from isocortex.cli import main
-        from isocortex.studies.base import STUDIES
-        STUDIES["invented2030"] = "invented_study"
-        sys.exit(main({list(arguments)!r}))
-        """
-    )
+    code = f"import sys; from isocortex.cli import main; sys.exit(main({list(arguments)!r}))"
+    if arguments[0] == "study":
+        known = "from isocortex.studies.base import STUDIES"
+        code = f"{known}; STUDIES['invented2030'] = 'invented_study'; {code}"
     return subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
@@ -211,6 +206,15 @@ def test_an_output_that_cannot_be_written_is_told_before_the_run(
     assert Path("thesis/chapter.tex").read_text() == "mine"
 
 
+def test_a_cache_that_cannot_be_written_is_told_before_the_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("file").write_text("mine")
+    assert main(["study", "invented2030", "--cache", "file"]) == 2
+    assert re.fullmatch(r"cannot write in .*file .*with --cache", one_line(capsys))
+    assert [p.name for p in Path().iterdir()] == ["file"]
+
+
 def test_a_full_disk_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,7 +236,8 @@ def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_interruption_says_how_to_go_on(invented: Path) -> None:
-    run = child(invented, "study", "invented2030", "--set", "wait=60")
+    cache = str(invented.parent / "cache")
+    run = child(invented, "study", "invented2030", "--set", "wait=60", "--cache", cache)
     assert run.stderr is not None
     assert run.stderr.readline() == "wait: started\n"
     run.send_signal(signal.SIGINT)

@@ -95,6 +95,7 @@ def study(
 ) -> None:
     """Run a study: claims board, tables, figures and one HTML report."""
     from isocortex import data as data_room
+    from isocortex.folders import check_writable
     from isocortex.report import check_result_folder, write_result
     from isocortex.studies.base import configure, load_study, run_study
     from isocortex.terminal import StepTree, write_table
@@ -106,13 +107,14 @@ def study(
     overrides += [f"seed={seed}"] if seed is not None else []
     configure(load_study(name), preset, overrides)
     folder = data_room.folder(data)
+    kept = check_writable(_cache(cache), "--cache")
     out = check_result_folder(out or Path("results") / f"{name}-{preset}", name)
     with StepTree() as tree:
         result = run_study(
             name,
             preset,
             overrides=overrides,
-            cache=_cache(cache),
+            cache=kept,
             data=folder,
             cluster=cluster,  # type: ignore[arg-type]
             progress=tree,

@@ -19,16 +19,37 @@ IsOurs = Callable[[Path], str | None]
 """Says of an existing, non-empty folder why it must not be replaced; None if it may be."""
 
 
-def _check_parent(out: Path) -> None:
+def check_writable(folder: Path, option: str) -> Path:
+    """Make sure that files can be written into `folder`, which is created where it is missing.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    option : str
+        The option that names it, for the message.
+
+    Returns
+    -------
+    Path
+        `folder`, absolute and with links followed.
+
+    Raises
+    ------
+    UserError
+        If nothing can be written there.
+    """
+    folder = folder.expanduser().resolve()
+    probe = _sibling(folder / "probe", "new")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        probe = _sibling(out, "probe")
+        folder.mkdir(parents=True, exist_ok=True)
         probe.mkdir()
         probe.rmdir()
     except OSError as error:
         raise UserError(
-            f"cannot write in {out.parent} ({error.strerror}); choose another folder with --out"
+            f"cannot write in {folder} ({error.strerror}); choose another folder with {option}"
         ) from None
+    return folder
 
 
 def _sibling(out: Path, what: str) -> Path:
@@ -62,7 +83,7 @@ def check_destination(out: Path, why_not: IsOurs) -> Path:
         reason = why_not(out)
         if reason is not None:
             raise UserError(f"{out} is not replaced: {reason}; choose another folder with --out")
-    _check_parent(out)
+    check_writable(out.parent, "--out")
     return out
 
 
