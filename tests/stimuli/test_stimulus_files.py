@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -29,7 +29,7 @@ RICH = pd.DataFrame(
         "flipped": [True, False, True, True],
         "maybe": pd.array([1, None, 3, 4], dtype="Int64"),
         "perhaps": pd.array([True, None, False, True], dtype="boolean"),
-        "word": ["NaN", "", "None", "1e3"],
+        "word": ["NaN", "\r", "None", "1e3"],
         "gappy": ["x", None, "", "nan"],
     }
 )
@@ -75,6 +75,7 @@ def test_more_than_a_batch_and_an_empty_set(tmp_path: Path) -> None:
     assert_same(StimulusSet.load(none.save(tmp_path / "none")), none)
 
 
+@settings(max_examples=100)
 @given(
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5),
     data=st.data(),

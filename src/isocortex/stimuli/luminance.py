@@ -11,7 +11,8 @@ the same statistics bit by bit, and matching commutes with flips.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -43,15 +44,15 @@ class Statistics:
         Weighted mean and (population) standard deviation.
     aspect : Tensor (n,)
         Width over height of the outline.
-    sorted : Tensor (n, 1024), optional
-        Sorted luminance at the levels 1/2048, 3/2048, ...; for histogram matching.
+    sorted : Tensor (n, 1024)
+        Sorted luminance at the levels 1/2048, 3/2048, ...; (n, 0) where it was not asked for.
     """
 
     area: Tensor
     mean: Tensor
     sd: Tensor
     aspect: Tensor
-    sorted: Tensor | None = None
+    sorted: Tensor
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Target:
     mode: str
     mean: float
     sd: float
-    sorted: npt.NDArray[np.float64] | None = None
+    sorted: npt.NDArray[np.float64]
 
 
 def match(
@@ -121,7 +122,7 @@ def measure(
     mean = _sum(m * y) / total
     sd = (_sum(m * (y - _each(mean)) ** 2) / total).sqrt()
     width, height = m.amax(-2).sum((-2, -1)), m.amax(-1).sum((-2, -1))
-    levels = None
+    levels = torch.empty(len(m), 0, dtype=torch.float64)
     if ranks:
         rows = [_sorted(*pixels) for pixels in _pixels(y, m)]
         levels = torch.from_numpy(np.array(rows).reshape(len(m), len(_GRID)))
@@ -135,13 +136,22 @@ def target(images: Tensor, masks: Tensor, mode: str, *, background: float = BACK
     return average(found, mode)
 
 
+def joined(parts: Sequence[Statistics]) -> Statistics:
+    """Put the statistics of batches of images one after another."""
+    return Statistics(
+        *(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Statistics))
+    )
+
+
 def average(found: Statistics, mode: str) -> Target:
     """Average statistics over the images whose mask is not empty."""
     there = found.area > 0
-    if not bool(there.any()):
-        return Target("none", float("nan"), float("nan"))
-    levels = None if found.sorted is None else found.sorted[there.cpu()].mean(0).numpy()
-    return Target(mode, float(found.mean[there].mean()), float(found.sd[there].mean()), levels)
+    return Target(
+        mode if bool(there.any()) else "none",
+        float(found.mean[there].mean()),
+        float(found.sd[there].mean()),
+        found.sorted[there.cpu()].mean(0).numpy(),
+    )
 
 
 def apply(
@@ -153,7 +163,6 @@ def apply(
     foreground, m = _foreground(images, masks, background)
     y = grey(foreground)
     if to.mode == "histogram":
-        assert to.sorted is not None
         new = torch.zeros_like(y)
         for k, (values, weights) in enumerate(_pixels(y, m)):
             rank = _cumulative(*_ordered(values, weights), values)

@@ -10,6 +10,7 @@ Layout of a saved set::
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
@@ -41,7 +42,8 @@ _BATCH = 64
 def table_text(table: pd.DataFrame) -> tuple[str, dict[str, list[int]]]:
     """Return a table as CSV text, and the rows of each column that are missing values."""
     missing = {c: np.flatnonzero(table[c].isna()).tolist() for c in table.columns}
-    text = table.to_csv(index=False, lineterminator="\n")
+    # Text is quoted always: a bare carriage return would end the row.
+    text = table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     return text, {column: rows for column, rows in missing.items() if rows}
 
 
