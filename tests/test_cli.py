@@ -185,7 +185,8 @@ def test_a_mistake_is_one_line_and_writes_nothing(
 ) -> None:
     assert main(arguments) == 2
     said = one_line(capsys)
-    assert re.fullmatch(re.escape(line).replace(r"\.\*", ".*"), said), said
+    pattern = re.escape(line).replace(r"\.\*", ".*")
+    assert re.fullmatch(pattern, said, re.IGNORECASE), said
     assert list(Path().iterdir()) == []
 
 
