@@ -29,12 +29,16 @@ from isocortex.statistics import Interval
 from isocortex.studies.base import Figure, Findings, Study
 
 
+class Drawing_(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+    seed: int = 0
+
+
 class Configuration(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid")
     value: float = 0.5
     wait: float = 0.0
-    seed: int = 0
-    device: str = "cpu"
+    drawing: Drawing_ = Drawing_()
 
 
 def steps(configuration, data, execution):
@@ -43,7 +47,8 @@ def steps(configuration, data, execution):
     execution.progress.finish(("wait",), False, configuration.wait)
     v = configuration.value
     judgement = judge(CLAIM, {"a": Interval(v, v - 0.1, v + 0.1, 0.95, 5, "t")}, n_seeds=5)
-    frame = pd.DataFrame([configuration.model_dump()])
+    drawing = configuration.drawing.model_dump()
+    frame = pd.DataFrame([configuration.model_dump(exclude={"drawing"}) | drawing])
     return Findings({"chosen": frame}, [judgement], {}, ("made up",))
 
 
@@ -150,13 +155,11 @@ def test_fields_are_set_and_an_earlier_result_is_replaced(tmp_path: Path) -> Non
     out = tmp_path / "out"
     for arguments in (
         ["--preset", "small"],
-        ["--set", "value=-0.5", "--set", "wait=0.0", "--seed", "7", "--device", "cuda:1"],
+        ["--set", "value=-0.5", "--set", "wait=0.0", "--seed", "7"],
     ):
         assert main(["study", "invented2030", "--out", str(out), *arguments]) == 0
     chosen = pd.read_csv(out / "tables" / "chosen.csv")
-    assert chosen.to_dict("records") == [
-        {"value": -0.5, "wait": 0.0, "seed": 7, "device": "cuda:1"}
-    ]
+    assert chosen.to_dict("records") == [{"value": -0.5, "wait": 0.0, "seed": 7}]
     assert pd.read_csv(out / "claims.csv")["verdict"].tolist() == ["contradicted"]
 
 
@@ -169,6 +172,8 @@ def test_fields_are_set_and_an_earlier_result_is_replaced(tmp_path: Path) -> Non
         (["study", "invented2030", "--set", "vale=1"], "unknown field 'vale'; did you mean .*"),
         (["study", "invented2030", "--set", "value"], "--set value: write it as field=value.*"),
         (["study", "invented2030", "--set", "value=x"], "value: .* got 'x'"),
+        (["study", "invented2030", "--device", "cuda"], "--device: this study has no field .*"),
+        (["studies", "invented2031"], "unknown study 'invented2031'; did you mean .*"),
         (["study", "invented2030", "--cluster", "slrm"], "unknown cluster 'slrm'; did you mean .*"),
         (["study", "invented2030", "--data", "nowhere"], "data folder 'nowhere' .* does not .*"),
         (["study", "invented2030", "--prest", "quick"], "unknown option --prest; did you mean "
@@ -271,6 +276,13 @@ def test_studies_are_listed(
     assert capsys.readouterr().out.splitlines()[1] == (
         "invented2030\tquick, small\tIs it?\tNobody (2030)"
     )
+
+
+def test_fields_of_a_study_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["studies", "invented2030"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "field\tquick\tsmall", "value\t0.5\t0.0", "wait\t0.0\t0.0", "drawing.seed\t0\t0",
+    ]  # fmt: skip
 
 
 def test_data_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

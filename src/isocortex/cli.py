@@ -89,9 +89,9 @@ def study(
         str | None, typer.Option("--cluster", help="Where sweeps run: local or slurm.")
     ] = None,
     device: Annotated[
-        str | None, typer.Option("--device", help="The same as --set device=...: cpu, cuda.")
+        str | None, typer.Option("--device", help="Every field called device: cpu, cuda, cuda:N.")
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="The same as --set seed=...")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Every field called seed.")] = None,
 ) -> None:
     """Run a study: claims board, tables, figures and one HTML report."""
     from isocortex import data as data_room
@@ -102,9 +102,12 @@ def study(
 
     if cluster is not None and cluster not in _CLUSTERS:
         raise unknown("cluster", cluster, _CLUSTERS)
-    overrides = list(assignments or [])
-    overrides += [f"device={device}"] if device is not None else []
-    overrides += [f"seed={seed}"] if seed is not None else []
+    configuration = configure(load_study(name), preset)
+    overrides = [
+        *_everywhere(configuration, "device", device),
+        *_everywhere(configuration, "seed", seed),
+        *(assignments or []),
+    ]
     configure(load_study(name), preset, overrides)
     folder = data_room.folder(data)
     kept = check_writable(_cache(cache), "--cache")
@@ -129,11 +132,24 @@ def study(
 
 
 @app.command()
-def studies() -> None:
-    """List the studies with their presets."""
+def studies(
+    name: Annotated[
+        str | None, typer.Argument(help="List the fields of this study that --set can change.")
+    ] = None,
+) -> None:
+    """List the studies with their presets, or the fields of one study."""
     from isocortex.studies.base import STUDIES, load_study
+    from isocortex.studies.overrides import field_names
     from isocortex.terminal import write_table
 
+    if name is not None:
+        presets = load_study(name).configurations
+        fields = field_names(type(next(iter(presets.values()))))
+        values = [[_field(preset, field) for preset in presets.values()] for field in fields]
+        write_table(
+            ("field", *presets), [(field, *row) for field, row in zip(fields, values, strict=True)]
+        )
+        return
     rows = [
         (each.name, ", ".join(each.presets), each.question, each.citation)
         for each in map(load_study, STUDIES)
@@ -256,6 +272,24 @@ def _cache(explicit: Path | None) -> Path:
     import pooch
 
     return (explicit or Path(pooch.os_cache("isocortex"))).expanduser()
+
+
+def _field(configuration: Any, dotted: str) -> str:
+    for part in dotted.split("."):
+        configuration = getattr(configuration, part)
+    return str(configuration)
+
+
+def _everywhere(configuration: Any, leaf: str, value: object) -> list[str]:
+    """Return the assignments of `value` to all fields called `leaf`, wherever they stand."""
+    from isocortex.studies.overrides import field_names
+
+    if value is None:
+        return []
+    fields = [f for f in field_names(type(configuration)) if f.rsplit(".", 1)[-1] == leaf]
+    if not fields:
+        raise UserError(f"--{leaf}: this study has no field {leaf}; leave it out")
+    return [f"{field}={value}" for field in fields]
 
 
 def _object_source(objects: str) -> Any:
