@@ -3,13 +3,23 @@
 from isocortex.models.checkpoints import load_weights, save_weights
 from isocortex.models.convnet import PRESETS, ConvBlock, ConvNet, ConvNetConfig
 from isocortex.models.initial import initialise
+from isocortex.models.layers import LayerInfo, grid_check, trace_layers
+from isocortex.models.receptive_fields import ReceptiveField
+from isocortex.models.zoo import Model, list_models, load_model
 
 __all__ = [
     "PRESETS",
     "ConvBlock",
     "ConvNet",
     "ConvNetConfig",
+    "LayerInfo",
+    "Model",
+    "ReceptiveField",
+    "grid_check",
     "initialise",
+    "list_models",
+    "load_model",
     "load_weights",
     "save_weights",
+    "trace_layers",
 ]
