@@ -347,7 +347,7 @@ def _distances(mesh: Mesh, moves: list[FloatArray], n_points: int, seed: int) ->
         raise UserError(f"n_points={n_points} leaves nothing to measure; use 6000 or more")
     rng = np.random.default_rng(seed)
     first, second = (sample_surface(mesh, n_points, rng) for _ in range(2))
-    tree = cKDTree(second, balanced_tree=False, compact_nodes=False)
+    tree = cKDTree(second, leafsize=32, balanced_tree=False, compact_nodes=False)
     noise = np.mean(tree.query(first)[0])
     return [max(0.0, float(np.mean(tree.query(first @ move.T)[0]) - noise)) for move in moves]
 
