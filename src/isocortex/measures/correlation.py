@@ -22,9 +22,14 @@ def unit_vectors(x: Tensor) -> Tensor:
     """
     mean = x.mean(dim=-1, keepdim=True)
     centred = x - mean
+    return centred.div_(defined_norm(centred, mean))
+
+
+def defined_norm(centred: Tensor, mean: Tensor) -> Tensor:
+    """Length of centred vectors, shape (..., 1); NaN where only rounding of the mean is left."""
     norm = torch.linalg.vector_norm(centred, dim=-1, keepdim=True)
-    rounding = 8 * torch.finfo(x.dtype).eps * mean.abs() * x.shape[-1] ** 0.5
-    return centred.div_(torch.where(norm > rounding, norm, torch.nan))
+    rounding = 8 * torch.finfo(centred.dtype).eps * mean.abs() * centred.shape[-1] ** 0.5
+    return torch.where(norm > rounding, norm, torch.nan)
 
 
 def pearson(a: Tensor, b: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from isocortex.arrays import Array, like, to_torch
 from isocortex.errors import UserError
-from isocortex.measures.correlation import pearson, unit_vectors
+from isocortex.measures.correlation import defined_norm, pearson
 from isocortex.measures.view_null import view_pairings, view_permutation_null
 from isocortex.measures.view_templates import (
     TEMPLATES,
@@ -57,7 +57,7 @@ __all__ = [
     "view_tuning",
 ]
 
-_CHUNK_BYTES = 2**25
+_CHUNK_BYTES = 2**23
 
 
 def view_rdm(responses: Array) -> Array:
@@ -111,25 +111,43 @@ def crossvalidated_view_rdm(a: Array, b: Array) -> Array:
 
 
 def _view_distances(a: Array, b: Array) -> Array:
-    """Correlate views of `a` with views of `b`, a few objects at a time (no copy of the whole)."""
+    """Correlate views of `a` with views of `b`, a few objects at a time, in one small buffer."""
     if a.ndim < 2 or a.shape[-1] == 0:
         raise UserError(
             f"responses must be (..., views, neuroids) with neuroids, not {tuple(a.shape)}"
         )
     *lead, views, neuroids = a.shape
     flat_a, flat_b = a.reshape(-1, views, neuroids), b.reshape(-1, views, neuroids)
-    step = max(1, _CHUNK_BYTES // max(1, 8 * views * neuroids))
-    same = a is b
-    chunks = []
+    step = max(1, _CHUNK_BYTES // (8 * views * neuroids))
+    distances = []
+    centre_a, centre_b = _Centred(), _Centred()
     for start in range(0, max(1, len(flat_a)), step):
-        u = unit_vectors(to_torch(flat_a[start : start + step]))
-        v = u if same else unit_vectors(to_torch(flat_b[start : start + step]))
-        r = u @ v.mT
-        distance = (1.0 - (r + r.mT).div_(2)).clamp_(0.0, 2.0)
-        if same:
-            distance.diagonal(dim1=-2, dim2=-1).mul_(0.0)  # keeps NaN, removes rounding
-        chunks.append(distance)
-    return like(torch.cat(chunks).reshape(*lead, views, views), a)
+        u, norm_u = centre_a(to_torch(flat_a[start : start + step]))
+        if a is b:
+            v, norm_v = u, norm_u
+        else:
+            v, norm_v = centre_b(to_torch(flat_b[start : start + step]))
+        r = (u @ v.mT).div_(norm_u).div_(norm_v.mT)
+        distances.append((1.0 - (r + r.mT).div_(2)).clamp_(0.0, 2.0))
+    result = torch.cat(distances)
+    if a is b:
+        result.diagonal(dim1=-2, dim2=-1).mul_(0.0)  # keeps NaN, removes rounding
+    return like(result.reshape(*lead, views, views), a)
+
+
+class _Centred:
+    """Centres chunks of one size into the same memory, which is slow to get afresh."""
+
+    def __init__(self) -> None:
+        self._memory: Tensor | None = None
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the centred vectors and their norms, NaN where constant."""
+        if self._memory is None:
+            self._memory = torch.empty_like(x, memory_format=torch.contiguous_format)
+        mean = x.mean(dim=-1, keepdim=True)
+        centred = torch.sub(x, mean, out=self._memory[: len(x)])
+        return centred, defined_norm(centred, mean)
 
 
 def mirror_symmetry_index(rdm: Array | Sequence[Array], variant: Variant = "exact") -> Array:
