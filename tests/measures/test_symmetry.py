@@ -21,6 +21,7 @@ from isocortex.measures.symmetry import (
     symmetric_views,
     zscore,
 )
+from isocortex.measures.viewpoint import mirror_symmetry_index, view_rdm
 from isocortex.stimuli.transforms import TRANSFORMS
 
 HFLIP, VFLIP, ROT90 = TRANSFORMS["hflip"], TRANSFORMS["vflip"], TRANSFORMS["rot90"]
@@ -319,3 +320,19 @@ def test_symmetric_views_exceed_the_mean_by_half_a_deviation() -> None:
     np.testing.assert_array_equal(symmetric_views(values), [False, False, True, False, False])
     assert not symmetric_views(np.full((4, 5), 0.3)).any()
     assert not symmetric_views(values, margin=3.0).any()
+
+
+def test_symmetric_kernels_and_pooling_make_mirror_tuning() -> None:
+    """Views that mirror each other, symmetric filters, global pooling: the index is 1."""
+    half = random(4, 2, 1, 16, 16, seed=5)
+    frontal = random(4, 1, 1, 16, 16, seed=6)
+    views = torch.cat([half, frontal + HFLIP(frontal), HFLIP(half).flip(1)], dim=1)
+    assert torch.equal(views[:, 0], HFLIP(views[:, 4]))
+    for bank, exactly in (
+        (symmetrised(random(20, 1, 3, 3), "hflip"), True),
+        (random(20, 1, 3, 3), False),
+    ):
+        maps = conv2d(views.flatten(0, 1), bank).relu()
+        z, kept = zscore(maps.mean(dim=(2, 3)))
+        index = mirror_symmetry_index(view_rdm(z[:, kept].reshape(4, 5, -1)))
+        assert (float(index.min()) > 1 - 1e-9) == exactly
