@@ -12,6 +12,7 @@ from isocortex.studies.execution import Execution, Step, tick
 
 
 class Double(Step):
+    REMOTE: ClassVar[bool] = True
     x: int
     label: str = ""
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("label",)
@@ -31,6 +32,7 @@ class Sum(Step):
 
 
 class Refuses(Step):
+    REMOTE: ClassVar[bool] = True
     x: int = 0
 
     def compute(self) -> None:
@@ -129,5 +131,5 @@ def test_a_local_cluster_runs_in_other_processes_and_gives_the_same(tmp_path: Pa
 @pytest.mark.filterwarnings("default")
 def test_a_users_mistake_in_a_worker_stays_one_line(tmp_path: Path) -> None:
     execution = Execution(cache=tmp_path, cluster="local", workers=1)
-    with pytest.raises(UserError, match="^this input is bad; give another$"):
+    with pytest.raises(UserError, match=r"^this input is bad; give another$"):
         execution.sweep(("r",), [execution.step(Refuses, x=5)], str)

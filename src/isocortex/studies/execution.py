@@ -27,6 +27,7 @@ from isocortex.errors import UserError
 
 Path_ = tuple[str, ...]
 Cluster = Literal["local", "slurm"]
+S = TypeVar("S", bound="Step")
 
 
 class Progress(Protocol):
@@ -84,12 +85,14 @@ class Outcome:
 class Step(pydantic.BaseModel):
     """A configuration with a cached result.
 
-    Subclasses set `VERSION` (raised whenever the same configuration would give another result)
-    and define `compute`. Build them with `Execution.step`, which says where results are kept.
+    Subclasses set `VERSION` (raised whenever the same configuration would give another result),
+    `REMOTE` (whether a cluster is worth its start-up) and define `compute`. Build them with
+    `Execution.step`, which says where results are kept.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=False)
     VERSION: ClassVar[str] = "1"
+    REMOTE: ClassVar[bool] = False
     infra: exca.TaskInfra = exca.TaskInfra()
 
     def compute(self) -> Any:
@@ -106,6 +109,11 @@ class Step(pydantic.BaseModel):
     def result(self) -> Any:
         """Return the result, from the cache where it is there."""
         return self.outcome().value
+
+    def part(self, kind: type[S], **fields: Any) -> S:
+        """Return a step that this one computes on its way, kept in the same cache."""
+        infra = {"version": kind.VERSION, "mode": "retry", "folder": self.infra.folder}
+        return kind.model_validate({"infra": infra, **fields})
 
     @property
     def is_cached(self) -> bool:
@@ -124,9 +132,6 @@ class Step(pydantic.BaseModel):
         folder = self.workspace()
         if folder is not None and folder.exists():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-S = TypeVar("S", bound=Step)
 
 
 @dataclass
@@ -165,9 +170,8 @@ class Execution:
         infra: dict[str, Any] = {"version": kind.VERSION, "mode": "retry"}
         if self.cache is not None:
             infra["folder"] = str(self.cache)
-            if self.cluster is not None:
+            if self.cluster is not None and kind.REMOTE:
                 infra["cluster"] = self.cluster
-                infra["slurm_use_srun"] = False
         return kind.model_validate({"infra": infra, **fields})
 
     def run(self, path: Path_, step: Step) -> Any:
@@ -186,7 +190,7 @@ class Execution:
         began = time.perf_counter()
         cached = [s.is_cached for s in steps]
         with _quiet_exca():
-            if self.cluster is not None and self.cache is not None:
+            if steps and steps[0].infra.cluster is not None:
                 self._submit(path, [s for s, done in zip(steps, cached, strict=True) if not done])
             results = []
             for k, step in enumerate(steps):
@@ -199,7 +203,8 @@ class Execution:
         chunk = self.workers if self.cluster == "local" else max(1, len(steps))
         for first in range(0, len(steps), chunk):
             part = steps[first : first + chunk]
-            with part[0].infra.job_array() as array:
+            threads = max(1, (os.cpu_count() or 1) // len(part))
+            with _threads_of_workers(threads), part[0].infra.job_array() as array:
                 array.extend(part)
             if self.cluster == "local":
                 for step in part:
@@ -225,6 +230,18 @@ def _as_user_error(failure: Exception) -> Exception:
     marker = f"{UserError.__module__}.{UserError.__qualname__}: "
     lines = [line for line in str(failure).splitlines() if line.startswith(marker)]
     return UserError(lines[-1].removeprefix(marker)) if lines else failure
+
+
+@contextlib.contextmanager
+def _threads_of_workers(count: int) -> Iterator[None]:
+    """Share the cores among the processes that start here; those that vie for them all crawl."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = before or str(count)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
 
 
 @contextlib.contextmanager
