@@ -324,8 +324,9 @@ FIGURES = {
     "index": Figure(
         index_over_layers,
         "Mirror-symmetry index over depth, by class of symmetry and diet; mean and 95 % interval"
-        " (Student's t) over seeds, or the seeds themselves where there are fewer than three. Dotted: equidistant views, -1/8. Grey: 95 % of the null for"
-        " flips with the same label, views permuted separately for each object.",
+        " (Student's t) over seeds, or the seeds themselves where there are fewer than three."
+        " Dotted: equidistant views, -1/8. Grey: 95 % of the null for flips with the same label,"
+        " views permuted separately for each object.",
         ("index", "null"),
     ),
     "symmetry": Figure(
