@@ -106,7 +106,7 @@ def test_claims_come_first_with_worded_verdicts(page: Page, result: StudyResult)
         "3 ✓ shown", "1 ○ not shown", "1 ✗ contradicted", "2 – not tested", "needs 5 seeds",
         "no data folder is named", "[0.41, 0.73]", "conv < .1, fc6 .57-.73",
         "All 9 parts of F6: 9 shown", "2 undefined, left out",
-        "Left out: never, for want of recordings.",
+        "Left out: figure never, because this run has no table recordings.",
     ):  # fmt: skip
         assert said in words
 
@@ -155,7 +155,8 @@ def test_an_empty_result_is_still_a_page(result: StudyResult) -> None:
     ("value", "text"),
     [
         (None, "–"), (float("nan"), "–"), (pd.NA, "–"), (3.0, "3"), (np.float64(0.12345), "0.123"),
-        (-2, "-2"), (True, "True"), ("text", "text"), (1e-7, "1e−07"), (float("inf"), "–"),
+        (-2, "-2"), (True, "True"), ("text", "text"), (1e-7, "1e−07"), (0.00012, "0.0001"),
+        (float("inf"), "–"),
         ("a" * 120, "a" * 120), ("a" * 121, "a" * 119 + "…"),
     ],
 )  # fmt: skip

@@ -26,7 +26,8 @@ def parse(*arguments: object) -> dict[str, list[ET.Element]]:
     ("value", "text"),
     [
         (0.5, "0.50"), (-0.123, "−0.12"), (0.0, "0.00"), (-0.0, "0.00"), (1234.5, "1.23e+03"),
-        (0.0004, "0.0004"), (0.006, "0.01"), (math.nan, "–"), (math.inf, "–"), (57.0, "57.00"),
+        (0.0004, "0.0004"), (0.006, "0.01"), (0.00123, "0.001"), (-2e-7, "−2e−07"),
+        (math.nan, "–"), (math.inf, "–"), (57.0, "57.00"),
     ],
 )  # fmt: skip
 def test_number(value: float, text: str) -> None:
@@ -49,6 +50,14 @@ def test_common_axis_and_places() -> None:
 def test_words_for_those_who_do_not_see_it() -> None:
     label = parse(0.5, 0.25, 0.75, "above", 0.2, "not shown")["svg"][0].get("aria-label")
     assert label == "0.50, interval 0.25 to 0.75; the claim asks for above 0.20"
+
+
+@pytest.mark.parametrize(
+    ("high", "labels"), [(0.9, ["−0.50", "0.50", "−1.00", "1.00"]), (40.0, ["±0.50", "42.43"])]
+)
+def test_labels_do_not_run_into_each_other(high: float, labels: list[str]) -> None:
+    found = parse(0.1, -0.3, high, "band", 0.5, "not shown")
+    assert [text.text for text in found["text"]] == labels
 
 
 def test_undefined_bounds_leave_the_dot_and_no_estimate_leaves_nothing() -> None:

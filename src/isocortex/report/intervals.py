@@ -11,18 +11,22 @@ from markupsafe import Markup
 WIDTH, HEIGHT = 210, 46
 _LEFT, _RIGHT = 14, 196
 _AXIS, _MIDDLE = 28, 15
+_APART = 34  # labels nearer than this would run into each other
 
 
 def number(value: float, digits: int = 2) -> str:
     """Return a number as the report writes it: two decimals, or three figures where it is large.
 
-    A true minus sign goes before negative numbers; an undefined number is a dash.
+    A number too small for them is given to one figure. A true minus sign goes before negative
+    numbers; an undefined number is a dash.
     """
     if not math.isfinite(value):
         return "–"
     magnitude = abs(value)
-    if magnitude != 0 and (magnitude >= 1000 or magnitude < 0.5 * 10**-digits):
+    if magnitude >= 1000:
         text = f"{value:.3g}"
+    elif 0 < magnitude < 0.5 * 10**-digits:
+        text = f"{value:.1g}"
     else:
         text = f"{value:.{digits}f}"
         if float(text) == 0:
@@ -93,10 +97,13 @@ def interval_plot(
     for line in lines:
         x = axis.x(line)
         marks.append(f'<line class="threshold" x1="{x}" x2="{x}" y1="2" y2="{_AXIS + 3}"/>')
-        marks.append(_label(x, line, "middle"))
+    if len(lines) == 2 and axis.x(lines[1]) - axis.x(lines[0]) < _APART:
+        marks.append(_label(axis.x(0), f"±{number(threshold)}", "middle"))
+    else:
+        marks += [_label(axis.x(line), number(line), "middle") for line in lines]
     for edge, anchor in ((axis.low, "start"), (axis.high, "end")):
-        if all(abs(axis.x(edge) - axis.x(line)) > 34 for line in lines):
-            marks.append(_label(0 if anchor == "start" else WIDTH, edge, anchor))
+        if all(abs(axis.x(edge) - axis.x(line)) > _APART for line in lines):
+            marks.append(_label(0 if anchor == "start" else WIDTH, number(edge), anchor))
     words = f"{number(value)}"
     if bounds:
         x1, x2 = axis.x(low), axis.x(high)
@@ -112,5 +119,5 @@ def interval_plot(
     )
 
 
-def _label(x: float, value: float, anchor: str) -> str:
-    return f'<text x="{x}" y="{HEIGHT - 4}" text-anchor="{anchor}">{number(value)}</text>'
+def _label(x: float, text: str, anchor: str) -> str:
+    return f'<text x="{x}" y="{HEIGHT - 4}" text-anchor="{anchor}">{text}</text>'
