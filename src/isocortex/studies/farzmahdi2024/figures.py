@@ -106,11 +106,11 @@ def symmetry_over_layers(tables: Tables) -> Drawing:
                 what = "trained (same label)" if policy == "sym" else "untrained"
                 _curve(axis, per_seed[layers], colour, line, "o", f"{label}, {what}")
         axis.set_xticks(range(len(layers)), layers, rotation=40, ha="right")
-        axis.set(title=measure.capitalize(), xlabel="layer")
+        axis.set(title=measure.capitalize(), xlabel="layer", ylim=(-0.3, 1.02))
     axes[0].set_ylabel("mean correlation r over images")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
-    figure.suptitle(f"Image symmetries in the code, {source} (bars: 95 % over seeds)")
+    figure.suptitle(f"How far the code follows flips and turns of the image, {source}")
     return figure
 
 
@@ -124,12 +124,14 @@ def distances(tables: Tables) -> Drawing:
     figure = Drawing(figsize=(2.0 * len(policies) + 1.2, 2.0 * len(kinds) + 0.8),
                      layout="constrained")  # fmt: skip
     axes = figure.subplots(len(kinds), len(policies), squeeze=False)
+    averaged = table.groupby(["policy", "symmetry_class", "view", "other_view"])["distance"]
+    top = float(averaged.mean().max())
     shown = None
     for row, kind in zip(axes, kinds, strict=True):
         for axis, policy in zip(row, policies, strict=True):
             one = table[(table["policy"] == policy) & (table["symmetry_class"] == kind)]
             matrix = one.groupby(["view", "other_view"])["distance"].mean().unstack()
-            shown = axis.imshow(matrix, vmin=0, vmax=1.5, cmap="cividis")
+            shown = axis.imshow(matrix, vmin=0, vmax=top, cmap="cividis")
             axis.grid(False)
             _view_ticks(axis, bottom=kind == kinds[-1], left=policy == policies[0])
             if kind == kinds[0]:
@@ -332,7 +334,8 @@ FIGURES = {
     "symmetry": Figure(
         symmetry_over_layers,
         "Equivariance r(f(gx), g f(x)) of conv maps and invariance r(f(x), f(gx)) of all layers,"
-        " each unit z-scored within condition.",
+        " each unit z-scored within condition; mean and 95 % interval over seeds, or the seeds"
+        " themselves where there are fewer than three.",
         ("symmetry",),
     ),
     "distances": Figure(
