@@ -16,6 +16,7 @@ import typer
 
 from isocortex.cli import app
 from isocortex.studies.base import STUDIES
+from isocortex.studies.farzmahdi2024.claims import NOT_BUILT
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -52,6 +53,11 @@ def test_the_table_of_studies_says_which_work() -> None:
     assert set(STUDIES) <= set(rows)
     for name, state in rows.items():
         assert (state == "coming") == (name not in STUDIES)
+
+
+def test_the_claims_that_are_not_built_are_named() -> None:
+    (row,) = re.findall(r"^\| `farzmahdi2024` .*$", README, flags=re.MULTILINE)
+    assert set(re.findall(r"\bF\d+\b", row)) == NOT_BUILT
 
 
 def test_links_to_files_lead_somewhere() -> None:

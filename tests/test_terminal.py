@@ -57,11 +57,13 @@ def test_plain_lines_say_what_starts_and_ends() -> None:
         tree.finish(("render", "a class with a name [that] is long"), cached=False, seconds=1.26)
         tree.start(("train",), 2)
         tree.finish(("train",), cached=True, seconds=62)
+        tree.finish(("render",), cached=True, seconds=0.1)
     assert stream.getvalue().splitlines() == [
         "render / a class with a name [that] is long: started",
         "render / a class with a name [that] is long: 1.3 s",
         "train: started",
         "train: from the cache (took 1 min 02 s)",
+        "render: all from the cache",
     ]
 
 

@@ -140,7 +140,7 @@ class StepTree:
         with self._lock:
             node = self._node(path)
             node.seconds, node.cached, node.note = seconds, cached, ""
-        self._line(path, _ending(cached, seconds))
+        self._line(path, _ending(node))
 
     def _node(self, path: StepPath) -> _Node:
         node = self._root
@@ -178,9 +178,8 @@ class StepTree:
     def _label(self, node: _Node) -> RenderableType:
         if node.seconds is not None:
             parts = f" ({len(node.children)} steps)" if node.children else ""
-            ending = _ending(node.cached, node.seconds)
             return Text.assemble(
-                ("✓ ", "green"), node.title, (parts, "dim"), ("  " + ending, "dim")
+                ("✓ ", "green"), node.title, (parts, "dim"), ("  " + _ending(node), "dim")
             )
         if node.began is None:
             return Text(node.title)
@@ -196,8 +195,11 @@ class StepTree:
         return grid
 
 
-def _ending(cached: bool, seconds: float) -> str:
-    return f"from the cache (took {duration(seconds)})" if cached else duration(seconds)
+def _ending(node: _Node) -> str:
+    took = duration(node.seconds or 0.0)
+    if not node.cached:
+        return took
+    return "all from the cache" if node.children else f"from the cache (took {took})"
 
 
 def write_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
