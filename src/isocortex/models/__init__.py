@@ -2,6 +2,7 @@
 
 from isocortex.models.checkpoints import load_weights, save_weights
 from isocortex.models.convnet import PRESETS, ConvBlock, ConvNet, ConvNetConfig
+from isocortex.models.filters import FilterNetwork, symmetrise_filters
 from isocortex.models.initial import initialise
 from isocortex.models.layers import LayerInfo, grid_check, trace_layers
 from isocortex.models.receptive_fields import ReceptiveField
@@ -12,6 +13,7 @@ __all__ = [
     "ConvBlock",
     "ConvNet",
     "ConvNetConfig",
+    "FilterNetwork",
     "LayerInfo",
     "Model",
     "ReceptiveField",
@@ -21,5 +23,6 @@ __all__ = [
     "load_model",
     "load_weights",
     "save_weights",
+    "symmetrise_filters",
     "trace_layers",
 ]

@@ -1,131 +1,188 @@
-"""Hand-made networks: what filters and pooling do before anything is learned.
+"""Hand-made filter banks: what symmetric filters and pooling do before anything is learned.
 
-Filters are random or symmetric under an image transformation, the sampling grid is mirror-symmetric
-about the centre of the image, and the last map is read four ways. With symmetric filters the maps
-are equivariant, and pooled or symmetrically weighted read-outs are invariant, exactly.
+Convolutions with filters that a symmetry g leaves as they are, on a sampling grid that g leaves as
+it is, commute with g: f(g x) = g f(x). Whatever then reads the map alike at x and g x (global
+pooling, or fully connected weights that g leaves as they are) is invariant: h(f(g x)) = h(f(x)).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from isocortex.errors import UserError
-from isocortex.models.initial import seeded
+from isocortex.models.convnet import ConvBlock, ConvNet, ConvNetConfig
+from isocortex.models.initial import initialise, seeded
+from isocortex.models.layers import grid_check
+from isocortex.stimuli.transforms import TRANSFORMS
 
-Transformation = Callable[[Tensor], Tensor]
+Symmetry = Callable[[Tensor], Tensor]
+"""Moves values within the last two axes, as `stimuli.transforms.TRANSFORMS` do."""
 
-READOUTS = {
+READOUTS: dict[str, str] = {
     "map": "features",
-    "gap": "heads.gap",
-    "random fc": "heads.random_fc",
-    "symmetric fc": "heads.symmetric_fc",
+    "gap": "gap",
+    "random fc": "random_fc",
+    "symmetric fc": "symmetric_fc",
 }
-"""Ways to read a `FilterNetwork`, and the module whose output each is."""
+"""Read-out -> module of a `FilterNetwork`."""
 
-_MOST_TURNS = 8
+_LARGEST_ORDER = 8
 
 
-def symmetrise_filters(weight: Tensor, transform: Transformation) -> Tensor:
-    """Return filters that the transformation leaves as they are.
-
-    The mean over the cyclic group that `transform` generates, times the root of its order, so that
-    independent weights keep their variance where no position is fixed.
+def symmetrise_filters(weight: Tensor, transform: Symmetry) -> Tensor:
+    """Return the nearest filters that a symmetry leaves as they are.
 
     Parameters
     ----------
     weight : Tensor
         (..., h, w).
     transform : callable
-        Acts on tensors (..., h, w); applied a few times it is the identity.
+        A symmetry g of the pixel grid.
+
+    Returns
+    -------
+    Tensor
+        (..., h, w), the mean of weight, g weight, g g weight, ... over all different powers of g:
+        the orthogonal projection on the filters with g w = w.
 
     Raises
     ------
     UserError
-        If eight applications of the transformation do not lead back.
+        If `transform` does not come back to the start within eight turns on maps of this shape.
     """
-    images, turned = [weight], transform(weight)
-    while turned.shape != weight.shape or not torch.equal(turned, weight):
-        if len(images) == _MOST_TURNS:
-            raise UserError("the transformation does not lead back; give a flip or a turn by 90")
-        images.append(turned)
-        turned = transform(turned)
-    total = torch.stack(images).sum(dim=0)
-    return total / len(images) ** 0.5
+    h, w = weight.shape[-2:]
+    grid = torch.arange(h * w, device=weight.device).reshape(h, w)
+    moved, turned, total, first = transform(grid), transform(weight), weight.clone(), grid
+    for order in range(1, _LARGEST_ORDER + 1):
+        if moved.shape != grid.shape:
+            break
+        if torch.equal(moved, grid):
+            # One value for every orbit, because sums in another order differ in the last digit.
+            return (total / order).flatten(-2)[..., first]
+        total += turned
+        first = torch.minimum(first, moved)
+        moved, turned = transform(moved), transform(turned)
+    raise UserError(
+        f"the transformation is no symmetry of a grid of {h} x {w}: repeating it does not lead "
+        "back to the start; choose a flip, or a turn on square maps"
+    )
 
 
 class FilterNetwork(nn.Module):
-    """Convolutions without training, read as map, pooled, and through two fully connected layers.
+    """Random or symmetric convolutions below four read-outs, for the mechanism of pooling.
 
-    Each layer is a convolution (valid, stride 1), ReLU and, before the next one, 2 x 2 average
-    pooling where the map is even, which keeps the grid mirror-symmetric.
+    Blocks of valid convolutions, each followed by ReLU, with max pooling between the blocks. The
+    last map is read as it is (`map`), by global average pooling (`gap`), and by two fully
+    connected layers with ReLU: one with random weights (`random fc`), one whose weights are
+    symmetric over the map (`symmetric fc`). All weights are drawn from N(0, 2/fan_in); those that
+    are made symmetric keep the norm of each filter. Biases are zero.
 
     Parameters
     ----------
-    transform : callable or None
-        The image transformation under which all filters are symmetric; None leaves them random.
-        The weights of ``symmetric_fc`` are symmetric under `readout_transform` in either case.
-    readout_transform : callable
-        Symmetry of the weights of ``symmetric_fc`` over positions of the map.
+    filters : callable, optional
+        The symmetry of the convolutions; None leaves them random. The same seed draws the same
+        filters before they are made symmetric.
+    head : callable
+        The symmetry of the symmetric fully connected layer.
     size : int
-        Width and height of an image in pixels.
-    channels : tuple of int
-        Channels of the image, then of each layer.
-    kernel_size : int
-    units : int
-        Of the fully connected layers.
+        Pixels of a square image.
+    in_channels : int
+    channels : sequence of sequences of int
+        Channels of the convolutions of each block.
+    kernel_size, stride : int
+        Of the convolutions; the stride is that of each block's first one.
+    n_fc : int
+        Units of each fully connected layer.
     seed : int
-        The same seed gives the same random draws, symmetric or not.
+
+    Attributes
+    ----------
+    readouts : dict of str to str
+        `READOUTS`.
+    input_shape : tuple of int
+        (c, h, w).
+
+    Raises
+    ------
+    UserError
+        If the convolutions and poolings would not sample the image mirror-symmetrically.
     """
 
     def __init__(
         self,
-        transform: Transformation | None,
-        readout_transform: Transformation,
+        filters: Symmetry | None = None,
+        head: Symmetry = TRANSFORMS["hflip"],
         *,
         size: int = 32,
-        channels: tuple[int, ...] = (1, 16, 32, 64),
+        in_channels: int = 1,
+        channels: Sequence[Sequence[int]] = ((16, 16), (32, 64)),
         kernel_size: int = 3,
-        units: int = 256,
+        stride: int = 1,
+        n_fc: int = 128,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        with seeded(seed), torch.no_grad():
-            for number, (before, after) in enumerate(pairwise(channels)):
-                if number and size % 2 == 0:
-                    layers.append(nn.AvgPool2d(2))
-                    size //= 2
-                conv = nn.Conv2d(before, after, kernel_size, bias=False)
-                conv.weight.normal_(std=(before * kernel_size**2) ** -0.5)
-                if transform is not None:
-                    conv.weight.copy_(symmetrise_filters(conv.weight, transform))
-                layers += [conv, nn.ReLU()]
-                size += 1 - kernel_size
-                if size < 1:
-                    raise UserError(f"layer {number + 1} has no map left; give larger images")
-            self.features = nn.Sequential(*layers)
-            flat = channels[-1] * size**2
-            maps = torch.randn(units, channels[-1], size, size) * flat**-0.5
-            self.heads = nn.ModuleDict(
-                {
-                    "gap": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-                    "random_fc": _connected(maps),
-                    "symmetric_fc": _connected(symmetrise_filters(maps, readout_transform)),
-                }
-            )
+        *lower, top = (
+            ConvBlock(channels=tuple(c), kernel_size=kernel_size, stride=stride) for c in channels
+        )
+        config = ConvNetConfig(
+            blocks=(*lower, top.model_copy(update={"pooling": "none"})),
+            head="gap",
+            hidden=(),
+            in_channels=in_channels,
+            input_size=size,
+            init="he_normal",
+        )
+        self.input_shape = (in_channels, size, size)
+        self.readouts = dict(READOUTS)
+        self.features = ConvNet(config, seed=seed).features
+        _check_grid(self.features, size)
+        shape = self._map_shape()
+        self.gap = nn.AdaptiveAvgPool2d(1)
+        with seeded(seed):
+            self.random_fc = _full(shape, n_fc)
+            self.symmetric_fc = _full(shape, n_fc)
+        initialise(self.random_fc, "he_normal", seed=seed + 1)
+        initialise(self.symmetric_fc, "he_normal", seed=seed + 2)
+        if filters is not None:
+            for module in self.features:
+                if isinstance(module, nn.Conv2d):
+                    _make_symmetric(module.weight, module.weight.shape, filters)
+        _make_symmetric(self.symmetric_fc.get_parameter("1.weight"), (n_fc, *shape), head)
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Return every read-out of the last map, by name of its head."""
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (n, 2 n_fc): the random and the symmetric fully connected layer, side by side."""
         maps = self.features(images)
-        return {name: head(maps) for name, head in self.heads.items()}
+        self.gap(maps)
+        return torch.cat([self.random_fc(maps), self.symmetric_fc(maps)], dim=1)
+
+    def _map_shape(self) -> tuple[int, int, int]:
+        with torch.no_grad():
+            c, h, w = self.features(torch.zeros(1, *self.input_shape)).shape[1:]
+        return c, h, w
 
 
-def _connected(weight: Tensor) -> nn.Sequential:
-    units = weight.shape[0]
-    linear = nn.Linear(weight[0].numel(), units, bias=False)
-    linear.weight.copy_(weight.reshape(units, -1))
-    return nn.Sequential(nn.Flatten(), linear, nn.ReLU())
+def _full(shape: tuple[int, int, int], n_fc: int) -> nn.Sequential:
+    c, h, w = shape
+    return nn.Sequential(nn.Flatten(), nn.Linear(c * h * w, n_fc), nn.ReLU())
+
+
+def _make_symmetric(weight: Tensor, shape: Sequence[int], transform: Symmetry) -> None:
+    """Make filters (out, c, h, w), stored in any shape, symmetric in place; norms are kept."""
+    with torch.no_grad():
+        symmetric = symmetrise_filters(weight.reshape(*shape), transform)
+        gain = weight.flatten(1).norm(dim=1) / symmetric.flatten(1).norm(dim=1)
+        weight.copy_((symmetric * gain.reshape(-1, 1, 1, 1)).reshape(weight.shape))
+
+
+def _check_grid(features: nn.Sequential, size: int) -> None:
+    grid = grid_check(features, size)
+    askew = grid[~grid["symmetric"]]
+    if len(askew):
+        raise UserError(
+            f"{askew['layer'].iloc[0]} does not sample images of {size} px symmetrically about "
+            "their centre; choose another size, or another kernel_size and stride"
+        )
