@@ -17,25 +17,23 @@ def slow_similarity(a: np.ndarray, b: np.ndarray) -> float:
     """Best Pearson r of two shapes over cyclic shifts and turns of the first, pixel by pixel."""
     best = -1.0
     fixed = glyphs.draw(b[None] * 0.25 + 0.5, np.array([0.06]), 48)[0]
-    shifted = [
-        np.roll(fixed, (dy, dx), (0, 1)).ravel()
-        for dy, dx in itertools.product(range(48), repeat=2)
-    ]
+    fixed = (fixed - fixed.mean()) / fixed.std()
+    shifts = list(itertools.product(range(48), repeat=2))
     for angle in np.radians([-24, -12, 0, 12, 24]):
         x = a[..., 0] * np.cos(angle) - a[..., 1] * np.sin(angle)
         y = a[..., 0] * np.sin(angle) + a[..., 1] * np.cos(angle)
         points = np.stack([x, y], axis=-1)[None] * 0.25 + 0.5
-        drawn = glyphs.draw(points, np.array([0.06]), 48)[0].ravel()
-        best = max(best, np.corrcoef(np.stack([drawn, *shifted]))[0, 1:].max())
+        drawn = glyphs.draw(points, np.array([0.06]), 48)[0]
+        drawn = (drawn - drawn.mean()) / drawn.std()
+        best = max(best, *((drawn * np.roll(fixed, shift, (0, 1))).mean() for shift in shifts))
     return best
 
 
 def test_similarity_against_the_slow_oracle() -> None:
     a, b = shape_classes(2, 5)
-    fast = glyphs.similarity(a, [a, b, glyphs.mirrored(a)])
+    fast = glyphs.similarity(a, [a, b])
     assert fast[0] == pytest.approx(1)
     assert fast[1] == pytest.approx(slow_similarity(a, b))
-    assert fast[2] == pytest.approx(slow_similarity(a, glyphs.mirrored(a)))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -57,6 +55,7 @@ def test_a_symmetric_shape_would_be_refused() -> None:
 
 def test_asking_for_more_classes_than_differ_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(glyphs, "SIMILARITY_BOUND", 0.1)
+    monkeypatch.setattr(glyphs, "_ATTEMPTS", 20)
     with pytest.raises(UserError, match="ask for at most 0 classes"):
         shape_classes(1, 987_654)
 

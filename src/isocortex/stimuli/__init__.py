@@ -1,6 +1,24 @@
 """What is shown: stimulus sets, object views, glyphs and digits, image symmetries."""
 
+from isocortex.stimuli.contact_sheet import write_contact_sheet
+from isocortex.stimuli.digits import cifar10, mnist
+from isocortex.stimuli.glyphs import stroke_glyphs
+from isocortex.stimuli.objects import VIEWS_5, VIEWS_9, object_views
+from isocortex.stimuli.photographs import photographs
 from isocortex.stimuli.stimulus_set import StimulusSet, concatenate
 from isocortex.stimuli.transforms import TRANSFORMS, Transform
 
-__all__ = ["TRANSFORMS", "StimulusSet", "Transform", "concatenate"]
+__all__ = [
+    "TRANSFORMS",
+    "VIEWS_5",
+    "VIEWS_9",
+    "StimulusSet",
+    "Transform",
+    "cifar10",
+    "concatenate",
+    "mnist",
+    "object_views",
+    "photographs",
+    "stroke_glyphs",
+    "write_contact_sheet",
+]

@@ -28,6 +28,7 @@ _SHIFT, _SCALE, _ROTATION = 1 / 16, (0.8, 1.0), 12.0  # of the width; of the fra
 _WIDTH = (1 / 20, 1 / 12)  # of the image width
 _EXTENT = 0.33  # half-size of the unscaled glyph, of the image width; jitter keeps it inside
 _CHUNK = 256
+_ATTEMPTS = 1000
 _SHAPE, _IMAGE = 0, 1  # separate streams of random numbers
 
 
@@ -118,7 +119,7 @@ def shape_classes(n_classes: int, seed: int) -> tuple[FloatArray, ...]:
     """
     shapes: list[FloatArray] = []
     for number in range(n_classes):
-        for attempt in range(1000):
+        for attempt in range(_ATTEMPTS):
             rng = np.random.default_rng([seed, _SHAPE, number, attempt])
             shape = _random_strokes(rng)
             rivals = [mirrored(shape), *shapes, *map(mirrored, shapes)]
