@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -64,7 +66,7 @@ def record(
         random projection (see `Projection`).
     byte_budget : int
         Most bytes that responses may take in memory. Without a store all responses must fit;
-        with one, a batch is made to fit, whatever the number of stimuli.
+        with one, batches are made small enough that two fit, whatever the number of stimuli.
     device : str or torch.device
         Where the network runs.
     progress : callable or bool, optional
@@ -89,7 +91,8 @@ def record(
     An output that is a tuple, list or dict stands for the first tensor in it. Outputs (n, d),
     (n, tokens, d) and (n, c, h, w) are understood, see `Layout`.
 
-    A recording on disk survives the killing of the process, which loses the batch in hand.
+    A recording on disk survives the killing of the process. The batch in hand is lost, and the
+    one before it if it was still being written, which goes on while the network runs.
     """
     for name, number in {"batch_size": batch_size, "byte_budget": byte_budget}.items():
         if number < 1:
@@ -160,21 +163,32 @@ def _to_disk(
         recorder = Recorder(session, hooks, {name: Layout(name, shapes[name]) for name in shapes})
     else:
         recorder = Recorder(session, hooks, session.probe(hooks))
-        block = min(batch_size, session.n, byte_budget // recorder.row_bytes)
+        block = min(batch_size, session.n, byte_budget // (2 * recorder.row_bytes))
         if block < 1:
             raise UserError(
-                f"one presentation needs {size(recorder.row_bytes)} but byte_budget is "
-                f"{size(byte_budget)}; raise it or keep fewer units"
+                f"two presentations, one shown and one written, need "
+                f"{size(2 * recorder.row_bytes)} but byte_budget is {size(byte_budget)}; "
+                "raise it or keep fewer units"
             )
         store = Store.create(path, _contents(recorder, key, block))
-    room = recorder.room(store.contents.block)
-    for block_rows in store.blocks():
-        for rows in _batches(block_rows, batch_size):
-            within = slice(rows.start - block_rows.start, rows.stop - block_rows.start)
-            recorder.fill(rows, {layer: values[within] for layer, values in room.items()})
-            report(rows.stop, session.n)
-        store.write(block_rows, {k: v[: len(block_rows)].numpy() for k, v in room.items()})
+    _write_blocks(recorder, store, batch_size, report)
     return Recording.of_store(store)
+
+
+def _write_blocks(recorder: Recorder, store: Store, batch_size: int, report: Progress) -> None:
+    """Record what the store lacks; a block is written while the next one is recorded."""
+    rooms = itertools.cycle([recorder.room(store.contents.block) for _ in range(2)])
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        writing: Future[None] = writer.submit(lambda: None)
+        for block, room in zip(store.blocks(), rooms, strict=False):
+            for rows in _batches(block, batch_size):
+                within = slice(rows.start - block.start, rows.stop - block.start)
+                recorder.fill(rows, {layer: values[within] for layer, values in room.items()})
+                report(rows.stop, recorder.session.n)
+            writing.result()
+            responses = {layer: values[: len(block)].numpy() for layer, values in room.items()}
+            writing = writer.submit(store.write, block, responses)
+        writing.result()
 
 
 def _contents(recorder: Recorder, key: dict[str, object], block: int) -> Contents:
