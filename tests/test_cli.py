@@ -46,7 +46,9 @@ def steps(configuration, data, execution):
     time.sleep(configuration.wait)
     execution.progress.finish(("wait",), False, configuration.wait)
     v = configuration.value
-    judgement = judge(CLAIM, {"a": Interval(v, v - 0.1, v + 0.1, 0.95, 5, "t")}, n_seeds=5)
+    judgement = judge(
+        CLAIM, {"a": Interval(v, v - 0.1, v + 0.1, 0.95, 5, "t")}, n_seeds=5, condition="invented"
+    )
     drawing = configuration.drawing.model_dump()
     frame = pd.DataFrame([configuration.model_dump(exclude={"drawing"}) | drawing])
     return Findings({"chosen": frame}, [judgement], {}, ("made up",))
@@ -139,8 +141,8 @@ def test_a_study_writes_its_result_and_shows_the_board(
     assert main(["study", "invented2030"]) == 0
     captured = capsys.readouterr()
     assert captured.out.splitlines() == [
-        "id\tverdict\tvalue\tlow\thigh\tn\tcondition\tclaim",
-        "F1\tshown\t0.5\t0.4\t0.6\t5\t\tThe value is high",
+        "id\tverdict\there\tclaim",
+        "F1\tshown\t0.5 [0.40, 0.60]\tThe value is high (invented)",
     ]
     assert "isocortex: made up" in captured.err
     assert "wait: started" in captured.err

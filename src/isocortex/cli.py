@@ -125,9 +125,9 @@ def study(
     report = write_result(result, out)
     for warning in result.warnings:
         _say(warning)
-    header = ("id", "verdict", "value", "low", "high", "n", "condition", "claim")
-    rows = [[_short(row[column]) for column in header] for _, row in result.board.iterrows()]
-    write_table(header, rows)
+    write_table(
+        ("id", "verdict", "here", "claim"), [_claim(row) for _, row in result.board.iterrows()]
+    )
     typer.echo(f"report: {report}", err=True)
 
 
@@ -272,6 +272,12 @@ def _cache(explicit: Path | None) -> Path:
     import pooch
 
     return (explicit or Path(pooch.os_cache("isocortex"))).expanduser()
+
+
+def _claim(row: Any) -> tuple[str, str, str, str]:
+    bounds = "" if row["low"] != row["low"] else f" [{row['low']:.2f}, {row['high']:.2f}]"
+    condition = f" ({row['condition']})" if row["condition"] else ""
+    return row["id"], row["verdict"], _short(row["value"]) + bounds, row["claim"] + condition
 
 
 def _field(configuration: Any, dotted: str) -> str:
