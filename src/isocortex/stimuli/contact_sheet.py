@@ -78,13 +78,11 @@ def _arranged(table: pd.DataFrame) -> tuple[np.ndarray, list[tuple[str, str]], l
         row = pd.Index(objects).get_indexer(table["object_id"])
         grid[row, np.searchsorted(yaws, table["yaw"])] = np.arange(len(table))
         first = table.drop_duplicates("object_id").set_index("object_id")
-        notes = [
-            str(first["symmetry_class"][o])
-            if "symmetry_class" in first and pd.notna(first["symmetry_class"][o])
-            else ""
-            for o in objects
-        ]
-        labels = [(str(o), note) for o, note in zip(objects, notes, strict=True)]
+        notes = pd.Series("", index=first.index)
+        for column in ("name", "symmetry_class"):  # the latter where both are there
+            if column in first:
+                notes = first[column].combine_first(notes)
+        labels = [(str(o), _short(str(notes[o]))) for o in objects]
         return grid, labels, [f"{yaw:+g}°" if yaw else "0°" for yaw in yaws]
     columns = min(_PLAIN_COLUMNS, len(table))
     count = -(-len(table) // columns)
@@ -98,7 +96,7 @@ def _arranged(table: pd.DataFrame) -> tuple[np.ndarray, list[tuple[str, str]], l
 def _common(table: pd.DataFrame) -> list[str]:
     """Return what holds for all images alike, of how they were made."""
     return [
-        f"{column} {table[column].iloc[0]}"
+        f"{column} {table[column].iloc[0]}".removesuffix(".0")
         for column in ("lighting", "luminance", "elevation")
         if column in table and table[column].nunique(dropna=False) == 1
     ]

@@ -15,12 +15,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from isocortex.errors import UserError
+from isocortex.stimuli.render.mesh import LUMINANCE_WEIGHTS
 
 EIGHT_BIT = np.arange(256, dtype=np.float32) / np.float32(255)
 """The 256 grey levels of an 8-bit image in [0, 1]."""
-
-LUMINANCE = (0.2126, 0.7152, 0.0722)
-"""Weights of red, green and blue in the grey value of a pixel."""
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I")
 _GREY = ("1", "L", "LA", *_SIXTEEN_BIT)
@@ -47,7 +45,7 @@ def grey(images: Tensor) -> Tensor:
     if images.shape[-3] == 1:
         return images
     red, green, blue = images.unbind(-3)
-    r, g, b = LUMINANCE
+    r, g, b = LUMINANCE_WEIGHTS
     return (r * red + g * green + b * blue).clamp(0, 1).unsqueeze(-3)
 
 
