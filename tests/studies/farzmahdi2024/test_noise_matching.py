@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from isocortex.errors import UserError
-from isocortex.studies.farzmahdi2024.facepatch import raw_index
+from isocortex.measures.reliability import spearman_brown
+from isocortex.measures.viewpoint import mirror_symmetry_index, view_rdm
+from isocortex.studies.farzmahdi2024.facepatch import normalised, raw_index
 from isocortex.studies.farzmahdi2024.noise_matching import noise_matched_index
 
 
@@ -30,6 +32,23 @@ def test_target_is_reached_and_noise_lowers_the_index() -> None:
         noises.append(matched.noise_sd)
     assert clean > medians[0] > medians[1]
     assert noises[0] < noises[1]
+
+
+def test_halves_with_fresh_noise_reach_the_target() -> None:
+    """The mean of two halves has the noise reported, so that each half has sqrt(2) of it."""
+    layer = mirror_layer(units=80, heads=12)
+    matched = noise_matched_index(layer, 0.7, n_units=80, n_draws=30)
+    z = normalised(layer.transpose(2, 0, 1))
+    upper = np.triu_indices(5, 1)
+    rng = np.random.default_rng(9)
+    r, indices = [], []
+    for _ in range(30):
+        halves = z + np.sqrt(2) * matched.noise_sd * rng.normal(size=(2, *z.shape))
+        first, second = view_rdm(halves)[..., *upper]
+        r.append([np.corrcoef(a, b)[0, 1] for a, b in zip(first, second, strict=True)])
+        indices.append(np.median(mirror_symmetry_index(view_rdm(halves.mean(axis=0)))))
+    assert np.median(spearman_brown(np.mean(r, axis=0))) == pytest.approx(0.7, abs=0.02)
+    assert np.mean(indices) == pytest.approx(np.mean(matched.indices), abs=0.03)
 
 
 def test_layers_may_be_small_but_must_vary() -> None:
