@@ -114,7 +114,10 @@ def render(result: StudyResult, pictures: Sequence[_Picture] = ()) -> str:
         study=result.study,
         preset=result.preset,
         counts=[(str(v), VERDICT_SIGNS[v], counts[v]) for v in Verdict],
-        claims=[_claim(judgement) for judgement in result.judgements],
+        claims=[
+            _claim(judgement, result.study.table_of(judgement.claim.id, result.tables))
+            for judgement in result.judgements
+        ],
         pictures=pictures,
         left_out=left_out,
         tables=[_preview(name, table) for name, table in result.tables.items()],
@@ -148,7 +151,7 @@ def _is_records(value: Any) -> bool:
     )
 
 
-def _claim(judgement: Judgement) -> dict[str, Any]:
+def _claim(judgement: Judgement, table: str) -> dict[str, Any]:
     """Return what the board shows of a claim: the part that decides, and all parts."""
     claim, deciding = judgement.claim, judgement.deciding
     verdicts = Counter(str(part.verdict) for part in judgement.parts)
@@ -161,6 +164,7 @@ def _claim(judgement: Judgement) -> dict[str, Any]:
         "sign": VERDICT_SIGNS[judgement.verdict],
         "condition": judgement.condition,
         "reason": _reason(judgement),
+        "table": table,
         "deciding": _part(deciding),
         "parts": [_part(part) for part in judgement.parts],
         "tally": ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()),

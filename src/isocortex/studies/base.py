@@ -68,6 +68,10 @@ class Study:
     steps : callable
         ``steps(configuration, data_folder, execution) -> Findings``.
     figures : dict of str to Figure
+    notes : str
+        How the numbers were made, for the report.
+    evidence : dict of str to str
+        For a claim's id, the table that its numbers are made of.
     """
 
     name: str
@@ -79,11 +83,17 @@ class Study:
     steps: Callable[[Any, Path | None, Execution], Findings]
     figures: Mapping[str, Figure]
     notes: str = ""
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def presets(self) -> tuple[str, ...]:
         """Names of the presets."""
         return tuple(self.configurations)
+
+    def table_of(self, claim: str, tables: Mapping[str, object]) -> str:
+        """Return the table that a claim's numbers come from; without one, that of its parts."""
+        named = self.evidence.get(claim, "")
+        return named if named in tables else "claim_parts"
 
 
 @dataclass(frozen=True)
@@ -177,7 +187,7 @@ def run_study(
         config=configuration.model_dump(mode="json"),
         tables=tables,
         judgements=findings.judgements,
-        board=board(findings.judgements),
+        board=_board(study, findings.judgements, tables),
         provenance={
             "study": study.name,
             "preset": preset,
@@ -200,6 +210,12 @@ def run_study(
         },
         warnings=tuple(findings.warnings),
     )
+
+
+def _board(study: Study, judgements: Sequence[Judgement], tables: Tables) -> pd.DataFrame:
+    """Return the board, each claim with the table that its numbers come from."""
+    claims = board(judgements)
+    return claims.assign(table=[study.table_of(claim, tables) for claim in claims["id"]])
 
 
 def versions() -> dict[str, str]:

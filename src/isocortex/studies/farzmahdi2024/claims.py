@@ -269,3 +269,13 @@ CLAIMS: tuple[Claim, ...] = (
 
 NOT_BUILT = frozenset({"F14", "F15", "F16", "F17", "F21"})
 """Claims whose experiments are declared but not built yet: they stand as not tested."""
+
+EVIDENCE = {
+    **dict.fromkeys(("F1", "F2", "F3", "F4", "F9", "F10", "F11", "F12", "F13", "F22"), "index"),
+    **dict.fromkeys(("F5", "F6", "F7", "F8"), "symmetry"),
+    "F18": "given",
+    "F19": "face_patch",
+    "F20": "alignment",
+    "F23": "simulated",
+}
+"""The table that the numbers of a claim are means of."""

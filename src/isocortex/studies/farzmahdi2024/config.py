@@ -40,6 +40,8 @@ class Training(_Part):
     images: Annotated[int, pydantic.Field(ge=40)] = 10_800
     test_images: Annotated[int, pydantic.Field(ge=40)] = 1_200
     checkpoint_every: Annotated[int, pydantic.Field(ge=1)] = 100
+    device: str = "auto"
+    """Where networks are trained: ``auto`` takes a GPU if there is one."""
 
 
 class Mechanism(_Part):
@@ -69,6 +71,7 @@ class Recording(_Part):
     """How units are recorded."""
 
     batch_size: Annotated[int, pydantic.Field(ge=1)] = 100
+    device: str = "cpu"
     keep: bool = False
     """Keep the recorded activations in the cache after they have been measured."""
 

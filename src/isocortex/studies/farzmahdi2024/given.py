@@ -37,11 +37,13 @@ class MeasureGiven(Step):
     """Measure the index of one given network, by category of object (specification E1, E4)."""
 
     REMOTE: ClassVar[bool] = True
+    _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("device",)
     model: str
     weights: str
     weights_checksum: str = ""
     views: Views
     batch_size: int = 100
+    device: str = "cpu"
 
     def compute(self) -> pd.DataFrame:
         """Return one row an object and layer."""
@@ -54,6 +56,7 @@ class MeasureGiven(Step):
             stimuli,
             READ.get(self.model) or list(model.layers),
             batch_size=self.batch_size,
+            device=self.device,
             store=workspace / "activations.zarr" if workspace else None,
             progress=lambda done, total: tick(done, total, "recording"),
         )

@@ -39,10 +39,12 @@ class Measure(Step):
     """
 
     REMOTE: ClassVar[bool] = True
+    _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("device", "keep_recordings")
     network: Train
     views: dict[str, Views]
     transforms: tuple[str, ...] = ("hflip", "vflip", "rot90")
     batch_size: int = 100
+    device: str = "cpu"
     null_draws: int = 1000
     recorded_reliability: float | None = None
     keep_recordings: bool = False
@@ -77,6 +79,7 @@ class Measure(Step):
             views=views,
             transform=transform,
             batch_size=self.batch_size,
+            device=self.device,
         )
 
     def _drop(self, recording: Record) -> None:

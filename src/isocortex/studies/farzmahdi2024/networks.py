@@ -31,7 +31,7 @@ class Train(Step):
     """
 
     REMOTE: ClassVar[bool] = True
-    _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("data", "checkpoint_every")
+    _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("data", "checkpoint_every", "device")
     network: str
     source: Source
     policy: Literal["none", "orig", "sym", "asym", "sym20"]
@@ -47,6 +47,7 @@ class Train(Step):
     data: Path | None = None
     data_checksum: str = ""
     checkpoint_every: int = 100
+    device: str = "auto"
 
     @property
     def title(self) -> str:
@@ -92,6 +93,7 @@ class Train(Step):
             seed=self.seed,
             checkpoint=workspace / "checkpoint.pt" if workspace else None,
             checkpoint_every=self.checkpoint_every,
+            device=self.device,
             progress=lambda step, total, loss: tick(step, total, f"loss {loss:.3f}"),
         )
         scores = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from isocortex.recording import Recording, record
 from isocortex.stimuli.transforms import TRANSFORMS
@@ -25,10 +25,12 @@ class Record(Step):
     cut short goes on from the last whole batch. ``result()`` is the path of the store.
     """
 
+    _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("device",)
     network: Train
     views: Views
     transform: Literal["hflip", "vflip", "rot90"] | None = None
     batch_size: int = 100
+    device: str = "cpu"
 
     def compute(self) -> str:
         """Record into the cache and return the path of the store."""
@@ -59,6 +61,7 @@ class Record(Step):
             [network.readouts[layer] for layer in LAYERS],
             batch_size=self.batch_size,
             store=store,
+            device=self.device,
             transform=TRANSFORMS[self.transform] if self.transform else None,
             progress=lambda done, total: tick(done, total, "recording"),
         )

@@ -17,7 +17,7 @@ from isocortex.errors import UserError
 from isocortex.stimuli import StimulusSet
 from isocortex.studies.base import Findings, Study, Tables
 from isocortex.studies.execution import Execution
-from isocortex.studies.farzmahdi2024.claims import CLAIMS
+from isocortex.studies.farzmahdi2024.claims import CLAIMS, EVIDENCE
 from isocortex.studies.farzmahdi2024.config import CONFIGURATIONS, Configuration
 from isocortex.studies.farzmahdi2024.figures import FIGURES
 from isocortex.studies.farzmahdi2024.given import MeasureGiven
@@ -238,6 +238,7 @@ class _Maker:
             data=self._data,
             data_checksum=checksum,
             checkpoint_every=training.checkpoint_every,
+            device=training.device,
         )
 
     def measure(
@@ -249,6 +250,7 @@ class _Maker:
             network=network,
             views=views,
             batch_size=recording.batch_size,
+            device=recording.device,
             null_draws=self._chosen.null_draws,
             recorded_reliability=reliability,
             keep_recordings=recording.keep,
@@ -262,6 +264,7 @@ class _Maker:
             weights=given.weights.get(model, "pretrained"),
             views=self.views("categories", "symmetric", size=given.size),
             batch_size=self._chosen.recording.batch_size,
+            device=self._chosen.recording.device,
         )
 
 
@@ -354,6 +357,7 @@ STUDY = Study(
     configurations=CONFIGURATIONS,
     claims=CLAIMS,
     steps=steps,
+    evidence=EVIDENCE,
     figures=FIGURES,
     notes=(
         "M is the mirror-symmetry index: the correlation of an object's 9 x 9 matrix of distances"
