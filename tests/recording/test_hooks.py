@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from isocortex.errors import UserError
-from isocortex.recording.hooks import LayerHooks, first_tensor
+from isocortex.recording.hooks import LayerHooks
 
 
 class Forbidden(nn.Module):
@@ -211,29 +209,14 @@ def test_calls_that_never_come(network: Branching, x: Tensor, layer: str, messag
         heard(network, ["right", layer], x)
 
 
-Pair = namedtuple("Pair", ["name", "value"])
-
-
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        lambda t: t,
-        lambda t: (t, t + 1),
-        lambda t: [None, t],
-        lambda t: {"hidden": t, "other": t + 1},
-        lambda t: Pair("x", (t,)),
-        lambda t: ({"empty": ()}, [t]),
-    ],
-)
-def test_the_first_tensor_of_an_output_stands_for_it(wrap: Callable[[Tensor], Any]) -> None:
-    tensor = torch.arange(3.0)
-    assert first_tensor("layer", wrap(tensor)) is tensor
-
-
 @pytest.mark.parametrize(
     ("output", "what"),
     [(None, "NoneType"), ({"a": 1}, "dict"), (torch.zeros(2, dtype=torch.complex64), "complex")],
 )
-def test_outputs_that_are_no_numbers_are_refused(output: Any, what: str) -> None:
-    with pytest.raises(UserError, match=f"layer 'odd' gives {what}"):
-        first_tensor("odd", output)
+def test_outputs_that_are_no_numbers_are_refused(x: Tensor, output: Any, what: str) -> None:
+    class Odd(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            return output
+
+    with pytest.raises(UserError, match=f"layer '0' gives {what}"):
+        heard(nn.Sequential(Odd()), ["0"], x)

@@ -216,7 +216,7 @@ def test_killed_at_any_moment_it_ends_the_same(images: Tensor, tmp_path: Path) -
 
 
 FLAT = """
-import resource, sys, numpy as np, pandas as pd, torch
+import sys, numpy as np, pandas as pd, psutil, torch
 from torch import nn
 from isocortex.recording import record
 from isocortex.stimuli.stimulus_set import StimulusSet
@@ -229,8 +229,16 @@ def peak_after(n):
     table = pd.DataFrame({"stimulus_id": np.arange(n)})
     grey = lambda rows: torch.full((len(rows), 1, 64, 64), 0.5)
     stimuli = StimulusSet(grey, table, shape=(1, 64, 64))
-    record(network, stimuli, ["0", "1"], store=f"{sys.argv[1]}/{n}", batch_size=8)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    sizes = []
+    record(
+        network,
+        stimuli,
+        ["0", "1"],
+        store=f"{sys.argv[1]}/{n}",
+        batch_size=8,
+        progress=lambda done, total: sizes.append(psutil.Process().memory_info().rss),
+    )
+    return max(sizes)
 
 
 print(peak_after(40), peak_after(400))

@@ -1,4 +1,4 @@
-"""Names of the calls of a module: the one rule that listings and recordings share.
+"""Calls of modules, their names and outputs: the rules that listings and recordings share.
 
 A layer is named by its dotted module path. A network may call one module several times in a
 forward pass (a ReLU that a residual block uses twice); calls are counted from one, in the order
@@ -8,7 +8,10 @@ accepted for the first.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from typing import Any
+
+from torch import Tensor
 
 
 def call_name(path: str, call: int) -> str:
@@ -39,3 +42,14 @@ def split_call(name: str, paths: Container[str]) -> tuple[str, int]:
     if colon and number.isdecimal() and number.isascii() and int(number) >= 1:
         return path, int(number)
     return name, 1
+
+
+def first_tensor(output: Any) -> Tensor | None:
+    """Return a call's output, or the first tensor in it if it is a tuple, list or dict."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        output = tuple(output.values())
+    if isinstance(output, tuple | list):
+        return next((t for t in map(first_tensor, output) if t is not None), None)
+    return None

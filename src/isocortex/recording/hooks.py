@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from isocortex.errors import UserError, unknown
-from isocortex.models.calls import call_name, split_call
+from isocortex.models.calls import call_name, first_tensor, split_call
 
 Take: TypeAlias = Callable[[str, Tensor], None]
 """Is given a layer's name and its output as soon as it is there."""
@@ -108,7 +108,7 @@ class LayerHooks:
             return
         self._counts[module] += 1
         for name in self._wanted[module].get(self._counts[module], ()):
-            self._take(name, first_tensor(name, output))
+            self._take(name, _numbers(name, output))
             self._missing.discard(name)
         if not self._missing:
             raise _StopError
@@ -131,31 +131,15 @@ class LayerHooks:
         )
 
 
-def first_tensor(layer: str, output: Any) -> Tensor:
-    """Return a module's output, or the first tensor in it if it is a tuple, list or dict.
-
-    Raises
-    ------
-    UserError
-        If there is no tensor of real numbers in it.
-    """
-    found = _find(output)
+def _numbers(layer: str, output: Any) -> Tensor:
+    """Return the tensor that stands for a layer's output, or raise `UserError`."""
+    found = first_tensor(output)
     if found is None or found.is_complex():
         what = "complex numbers" if found is not None else type(output).__name__
         raise UserError(
             f"layer {layer!r} gives {what}, no tensor of real numbers; choose another layer"
         )
     return found
-
-
-def _find(output: Any) -> Tensor | None:
-    if isinstance(output, Tensor):
-        return output
-    if isinstance(output, Mapping):
-        output = tuple(output.values())
-    if isinstance(output, (tuple, list)):
-        return next((t for t in map(_find, output) if t is not None), None)
-    return None
 
 
 def _located(layers: Sequence[str], modules: Mapping[str, nn.Module]) -> dict[str, tuple[str, int]]:

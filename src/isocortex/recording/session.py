@@ -123,7 +123,8 @@ class Session:
         UserError
             If a stimulus leaves [0, 1] or has a NaN.
         """
-        return self.prepare(self.stimuli.images(indices)).to(self.device)
+        images = self.stimuli.images(indices).to(self.device)
+        return self.prepare(images).to(self.device)
 
     def prepare(self, images: Tensor) -> Tensor:
         """Transform and preprocess images."""
