@@ -156,6 +156,8 @@ class Renderer:
         image = torch.empty((n, channels, size, size), device=self.device)
         mask = torch.empty((n, 1, size, size), device=self.device)
         depth = torch.empty((n, 1, size, size), device=self.device)
+        if n == 0:
+            return Rendering(image, mask, depth)
         side = min(_TILE[self.device.type], size)
         tiles = n * (-(-size // side)) ** 2
         step = side * supersample
