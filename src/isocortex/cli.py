@@ -158,6 +158,16 @@ def studies(
 
 
 @app.command()
+def summary(
+    folder: Annotated[Path, typer.Argument(help="What `isocortex study --out` wrote.")],
+) -> None:
+    """Print a result folder as one page of Markdown: run, verdicts, steps."""
+    from isocortex.report.summary import summary as page
+
+    typer.echo(page(folder), nl=False)
+
+
+@app.command()
 def render(
     objects: Annotated[
         str, typer.Option("--objects", help="procedural, meshes, heads, or a mesh file or folder.")

@@ -97,8 +97,10 @@ def test_the_result_folder_holds_what_was_promised(tiny: StudyResult, tmp_path: 
         assert (tmp_path / name).stat().st_size > 100
     for name in tiny.tables:
         assert (tmp_path / "tables" / f"{name}.csv").exists()
-    for name in tiny.figures:
+    for name, figure in tiny.figures.items():
         assert list((tmp_path / "figures").glob(f"{name}*.png"))
+        read = {n: pd.read_csv(tmp_path / "tables" / f"{n}.csv") for n in figure.needs}
+        assert figure.draw({**tiny.tables, **read}).get_axes()
     claims = pd.read_csv(tmp_path / "claims.csv")
     columns = ["id", "claim", "paper", "value", "low", "high", "verdict", "n"]
     assert list(claims.columns[:8]) == columns
@@ -149,8 +151,8 @@ def assert_same_tables(first: StudyResult, second: StudyResult) -> None:
 
 
 @pytest.mark.data
-def test_the_quick_preset_with_data(data_folder: Path, tmp_path: Path) -> None:
-    result = run_study("farzmahdi2024", "quick", cache=tmp_path / "cache", data=data_folder)
+def test_the_quick_preset_with_data(data_folder: Path, library_cache: Path, tmp_path: Path) -> None:
+    result = run_study("farzmahdi2024", "quick", cache=library_cache, data=data_folder)
     assert result.board.set_index("id").loc["F19", "verdict"] == "shown"
     parts = result.tables["claim_parts"].set_index("part")
     assert parts.loc["AM raw index", "value"] == pytest.approx(0.155, abs=0.001)

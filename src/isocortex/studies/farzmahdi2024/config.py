@@ -53,6 +53,8 @@ class Mechanism(_Part):
 class FacePatch(_Part):
     """The recorded population of face patch AM (specification 5.3)."""
 
+    recorded: bool = True
+    """Whether to measure the recording; left out anyway where no data folder is given."""
     splits: Annotated[int, pydantic.Field(ge=2)] = 100
     null_draws: Annotated[int, pydantic.Field(ge=20)] = 1000
     resamples: Annotated[int, pydantic.Field(ge=100)] = 2000

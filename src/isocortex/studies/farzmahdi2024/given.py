@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pandas as pd
 import torch
 
+from isocortex.data import checksum
 from isocortex.measures import symmetry, viewpoint
 from isocortex.models import load_model
 from isocortex.recording import record
@@ -31,6 +33,11 @@ READ = {
     "torchvision:vit_b_16": [f"encoder.layers.encoder_layer_{k}" for k in range(12)],
 }
 """Layers that are read: outputs of blocks and of pooling, after the activation."""
+
+
+def checkpoint_checksum(weights: str) -> str:
+    """Return the checksum of a checkpoint given by its path; nothing for weights with a name."""
+    return checksum(weights) if Path(weights).is_file() else ""
 
 
 class MeasureGiven(Step):

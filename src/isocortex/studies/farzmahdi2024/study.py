@@ -20,7 +20,7 @@ from isocortex.studies.execution import Execution
 from isocortex.studies.farzmahdi2024.claims import CLAIMS, EVIDENCE
 from isocortex.studies.farzmahdi2024.config import CONFIGURATIONS, Configuration
 from isocortex.studies.farzmahdi2024.figures import FIGURES
-from isocortex.studies.farzmahdi2024.given import MeasureGiven
+from isocortex.studies.farzmahdi2024.given import MeasureGiven, checkpoint_checksum
 from isocortex.studies.farzmahdi2024.judging import judge_all
 from isocortex.studies.farzmahdi2024.measuring import N_VIEWS, Measure, tuning
 from isocortex.studies.farzmahdi2024.mechanism import Mechanism
@@ -31,6 +31,13 @@ from isocortex.studies.farzmahdi2024.stimuli import Variant, Views
 
 AM_FILE = "neural/am_faceviews_monkeyB.npz"
 SOURCE_FILES = {"mnist": "images/mnist.npz", "cifar10": "images/cifar10_subset.zip"}
+DATA_FILES = {
+    "meshes": ("meshes/index.csv", "objects.source=procedural"),
+    "mnist": (SOURCE_FILES["mnist"], "training.sources=[glyphs]"),
+    "cifar10": (SOURCE_FILES["cifar10"], "training.natural=false"),
+    "face patch AM": (AM_FILE, "face_patch.recorded=false"),
+}
+"""Files that a run reads, and the field that does without each."""
 
 
 def steps(configuration: Configuration, data: Path | None, execution: Execution) -> Findings:
@@ -107,25 +114,37 @@ SETS: dict[str, tuple[Variant, str]] = {
 def _sources(
     chosen: Configuration, data: Path | None, notes: list[str]
 ) -> tuple[list[Source], bool]:
-    """Return the training sources that can be had, and whether natural images can."""
+    """Return the training sources that can be had, and whether natural images can.
+
+    Without a data folder what needs one is left out, with a note. A folder that was given must
+    hold what the configuration reads.
+    """
     sources: list[Source] = []
     for source in chosen.training.sources:
-        if source in SOURCE_FILES and not _has(data, SOURCE_FILES[source]):
-            notes.append(f"{source} is left out: {SOURCE_FILES[source]} is not in the data folder")
-        else:
+        if source not in SOURCE_FILES or _has(data, source):
             sources.append(source)
+        else:
+            notes.append(f"no data folder: networks are not trained on {source}")
     if not sources:
         raise UserError(
             "no training source is left: give --data, or --set training.sources=[glyphs]"
         )
-    natural = chosen.training.natural and _has(data, SOURCE_FILES["cifar10"])
+    natural = chosen.training.natural and _has(data, "cifar10")
     if chosen.training.natural and not natural:
-        notes.append("the natural diet is left out: F11 is not tested (set ISOCORTEX_DATA)")
+        notes.append("no data folder: no natural diet, F11 is not tested")
     return sources, natural
 
 
-def _has(data: Path | None, file: str) -> bool:
-    return data is not None and (data / file).exists()
+def _has(data: Path | None, what: str) -> bool:
+    """Return False without a data folder; say how to do without a file that a folder lacks."""
+    if data is None:
+        return False
+    file, otherwise = DATA_FILES[what]
+    if not (data / file).exists():
+        raise UserError(
+            f"the data folder {data} lacks {file}; add it, or do without: --set {otherwise}"
+        )
+    return True
 
 
 def _recorded(
@@ -136,7 +155,7 @@ def _recorded(
     notes: list[str],
 ) -> Tables:
     """Run the protocol of the recorded face patch, if the recording is there."""
-    if data is None or not _has(data, AM_FILE):
+    if data is None or not chosen.face_patch.recorded or not _has(data, "face patch AM"):
         notes.append("no recorded face patch: F19 and F20 are not tested (set ISOCORTEX_DATA)")
         return {}
     checksums[AM_FILE] = data_room.checksum(data / AM_FILE)
@@ -174,7 +193,7 @@ class _Maker:
         self._checksums = checksums
         source = chosen.objects.source
         if source == "auto":
-            source = "meshes" if _has(data, "meshes/index.csv") else "procedural"
+            source = "meshes" if _has(data, "meshes") else "procedural"
         if source == "meshes":
             files = sorted(data_room.require(data, "meshes/index.csv").parent.glob("*.npz"))
             for file in files:
@@ -258,10 +277,12 @@ class _Maker:
 
     def given(self, model: str) -> MeasureGiven:
         given = self._chosen.given
+        weights = given.weights.get(model, "pretrained")
         return self._execution.step(
             MeasureGiven,
             model=model,
-            weights=given.weights.get(model, "pretrained"),
+            weights=weights,
+            weights_checksum=checkpoint_checksum(weights),
             views=self.views("categories", "symmetric", size=given.size),
             batch_size=self._chosen.recording.batch_size,
             device=self._chosen.recording.device,
