@@ -36,7 +36,7 @@ TINY = [
 ]
 PROMISED = {
     "index", "null", "rdms", "symmetry", "mechanism", "training", "objects", "pixels", "montage",
-    "simulated", "claim_parts",
+    "simulated", "claim_parts", "control",
 }  # fmt: skip
 
 

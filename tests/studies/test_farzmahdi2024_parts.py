@@ -17,6 +17,7 @@ from isocortex.studies.farzmahdi2024.categories import category_set
 from isocortex.studies.farzmahdi2024.config import CONFIGURATIONS, Configuration
 from isocortex.studies.farzmahdi2024.given import MeasureGiven, checkpoint_checksum
 from isocortex.studies.farzmahdi2024.networks import Train
+from isocortex.studies.farzmahdi2024.plan import schedule
 from isocortex.studies.farzmahdi2024.recorded import alignment
 from isocortex.studies.farzmahdi2024.simulated import KINDS, Simulate, population
 from isocortex.studies.farzmahdi2024.stimuli import Views, by_object
@@ -56,6 +57,18 @@ def test_networks_of_one_seed_share_all_weights_but_the_last_layer(seed: int) ->
         assert torch.equal(ours[key], theirs[key]), key
     other = network("sym", seed + 1).initial().state_dict()
     assert not torch.equal(ours["features.conv1_1.weight"], other["features.conv1_1.weight"])
+
+
+def test_the_full_preset_trains_as_published() -> None:
+    full = CONFIGURATIONS["full"].training
+    adam, steps, batch = schedule(full, "glyphs", 10_800)
+    assert (adam.name, adam.learning_rate, batch) == ("adam", 1e-5, 256)
+    assert (steps, adam.halve_every) == (250 * 42, 20 * 42)
+    sgd, steps, _ = schedule(full, "cifar10", 25_000)
+    assert (sgd.name, sgd.learning_rate, sgd.momentum) == ("sgd", 1e-3, 0.9)
+    assert (steps, sgd.halve_every) == (250 * 97, 50 * 97)
+    own, steps, batch = schedule(CONFIGURATIONS["small"].training, "mnist", 10_800)
+    assert (own.name, own.learning_rate, steps, batch) == ("adam", 1e-3, 500, 64)
 
 
 def test_an_untrained_network_keeps_its_initial_weights() -> None:

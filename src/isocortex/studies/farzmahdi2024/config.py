@@ -32,6 +32,9 @@ class Training(_Part):
     natural: bool = True
     policies: list[Literal["orig", "sym", "asym", "sym20"]] = ["orig", "sym", "asym", "sym20"]
     seeds: Annotated[int, pydantic.Field(ge=1)] = 5
+    recipe: Literal["own", "paper"] = "own"
+    """``own`` takes optimiser and length from the fields below; ``paper`` trains as published
+    (Adam on glyphs and digits, SGD on natural images, 250 epochs)."""
     steps: Annotated[int, pydantic.Field(ge=1)] = 500
     batch_size: Annotated[int, pydantic.Field(ge=1)] = 64
     optimiser: Literal["adam", "sgd"] = "adam"
@@ -119,10 +122,9 @@ CONFIGURATIONS = {
         training=Training(
             network="paper-code",
             seeds=10,
-            steps=10_550,
-            batch_size=256,
-            learning_rate=1e-5,
-            halve_every=844,
+            recipe="paper",
+            images=60_000,
+            test_images=10_000,
             checkpoint_every=500,
         ),
         mechanism=Mechanism(seeds=10),

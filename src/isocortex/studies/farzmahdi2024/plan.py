@@ -1,0 +1,196 @@
+"""Which steps a configuration asks for, and which files of the data folder they read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from isocortex import data as data_room
+from isocortex.errors import UserError
+from isocortex.studies.execution import Execution
+from isocortex.studies.farzmahdi2024.config import Configuration, Training
+from isocortex.studies.farzmahdi2024.given import MeasureGiven, checkpoint_checksum
+from isocortex.studies.farzmahdi2024.measuring import Measure
+from isocortex.studies.farzmahdi2024.networks import Source, Train
+from isocortex.studies.farzmahdi2024.stimuli import Variant, Views
+from isocortex.training.optimisers import OptimiserConfig
+from isocortex.training.recipes import recipe
+
+AM_FILE = "neural/am_faceviews_monkeyB.npz"
+SOURCE_FILES = {"mnist": "images/mnist.npz", "cifar10": "images/cifar10_subset.zip"}
+LARGEST = {"glyphs": 10_800, "mnist": 60_000, "cifar10": 25_000}
+"""Most training images of each source."""
+
+DATA_FILES = {
+    "meshes": ("meshes/index.csv", "objects.source=procedural"),
+    "mnist": (SOURCE_FILES["mnist"], "training.sources=[glyphs]"),
+    "cifar10": (SOURCE_FILES["cifar10"], "training.natural=false"),
+    "face patch AM": (AM_FILE, "face_patch.recorded=false"),
+}
+"""Files that a run reads, and the field that does without each."""
+
+
+def training_sources(
+    chosen: Configuration, data: Path | None, notes: list[str]
+) -> tuple[list[Source], bool]:
+    """Return the training sources that can be had, and whether natural images can.
+
+    Without a data folder what needs one is left out, with a note. A folder that was given must
+    hold what the configuration reads.
+    """
+    sources: list[Source] = []
+    for source in chosen.training.sources:
+        if source not in SOURCE_FILES or has(data, source):
+            sources.append(source)
+        else:
+            notes.append(f"no data folder: networks are not trained on {source}")
+    if not sources:
+        raise UserError(
+            "no training source is left: give --data, or --set training.sources=[glyphs]"
+        )
+    natural = chosen.training.natural and has(data, "cifar10")
+    if chosen.training.natural and not natural:
+        notes.append("no data folder: no natural diet, F11 is not tested")
+    return sources, natural
+
+
+def has(data: Path | None, what: str) -> bool:
+    """Return False without a data folder; say how to do without a file that a folder lacks."""
+    if data is None:
+        return False
+    file, otherwise = DATA_FILES[what]
+    if not (data / file).exists():
+        raise UserError(
+            f"the data folder {data} lacks {file}; add it, or do without: --set {otherwise}"
+        )
+    return True
+
+
+def schedule(training: Training, source: Source, images: int) -> tuple[OptimiserConfig, int, int]:
+    """Return optimiser, steps and batch size of the trainings on one source."""
+    if training.recipe == "paper":
+        kind = "cifar10" if source == "cifar10" else "svhn"
+        return recipe(f"{training.network}-{kind}", images)
+    own = OptimiserConfig(
+        name=training.optimiser,
+        learning_rate=training.learning_rate,
+        halve_every=training.halve_every or None,
+    )
+    return own, training.steps, training.batch_size
+
+
+class Plan:
+    """Builds the steps of a run from its configuration."""
+
+    def __init__(
+        self,
+        chosen: Configuration,
+        data: Path | None,
+        execution: Execution,
+        checksums: dict[str, str],
+    ) -> None:
+        self._chosen, self._data, self._execution = chosen, data, execution
+        self._checksums = checksums
+        source = chosen.objects.source
+        if source == "auto":
+            source = "meshes" if has(data, "meshes") else "procedural"
+        if source == "meshes":
+            files = sorted(data_room.require(data, "meshes/index.csv").parent.glob("*.npz"))
+            for file in files:
+                self._checksums[f"meshes/{file.name}"] = data_room.checksum(file)
+        self.source = source
+
+    def views(self, variant: Variant, lighting: str, **fields: object) -> Views:
+        """Return the step that renders a set; `fields` go before those of the configuration."""
+        objects = self._chosen.objects
+        meshes = [f"{k}:{v}" for k, v in self._checksums.items() if k.startswith("meshes/")]
+        return self._execution.step(
+            Views,
+            source=self.source,
+            variant=variant,
+            lighting=lighting,
+            data=self._data,
+            data_checksum=hashlib.sha256("\n".join(sorted(meshes)).encode()).hexdigest()[:16],
+            **(
+                {
+                    "per_class": objects.per_class,
+                    "heads": objects.heads,
+                    "size": objects.size,
+                    "luminance": objects.luminance,
+                    "elevation": objects.elevation,
+                    "supersample": objects.supersample,
+                    "seed": objects.seed,
+                }
+                | fields
+            ),
+        )
+
+    def networks(self, sources: Sequence[Source], natural: bool) -> list[Train]:
+        """Return every network: each source on each policy and untrained, with every seed."""
+        policies = ("none", *self._chosen.training.policies)
+        wanted = [(source, policy) for source in sources for policy in policies]
+        if natural:
+            wanted.append(("cifar10", "orig"))
+        seeds = range(self._chosen.training.seeds)
+        return [self._network(source, policy, seed) for source, policy in wanted for seed in seeds]
+
+    def _network(self, source: Source, policy: str, seed: int) -> Train:
+        training = self._chosen.training
+        images = min(training.images, LARGEST[source])
+        optimiser, length, batch_size = schedule(training, source, images)
+        checksum = ""
+        if source in SOURCE_FILES and policy != "none":
+            file = SOURCE_FILES[source]
+            if file not in self._checksums:
+                self._checksums[file] = data_room.checksum(data_room.require(self._data, file))
+            checksum = self._checksums[file]
+        return self._execution.step(
+            Train,
+            network=training.network,
+            source=source,
+            policy=policy,
+            seed=seed,
+            size=self._chosen.objects.size,
+            steps=length,
+            batch_size=batch_size,
+            optimiser=optimiser.name,
+            learning_rate=optimiser.learning_rate,
+            halve_every=optimiser.halve_every or 0,
+            images=images,
+            test_images=training.test_images,
+            data=self._data,
+            data_checksum=checksum,
+            checkpoint_every=training.checkpoint_every,
+            device=training.device,
+        )
+
+    def measure(
+        self, network: Train, views: dict[str, Views], reliability: float | None
+    ) -> Measure:
+        """Return the step that records and measures a network."""
+        recording = self._chosen.recording
+        return self._execution.step(
+            Measure,
+            network=network,
+            views=views,
+            batch_size=recording.batch_size,
+            device=recording.device,
+            null_draws=self._chosen.null_draws,
+            recorded_reliability=reliability,
+            keep_recordings=recording.keep,
+        )
+
+    def given(self, model: str) -> MeasureGiven:
+        """Return the step that measures a given network."""
+        given = self._chosen.given
+        weights = given.weights.get(model, "pretrained")
+        return self._execution.step(
+            MeasureGiven,
+            model=model,
+            weights=weights,
+            weights_checksum=checkpoint_checksum(weights),
+            views=self.views("categories", "symmetric", size=given.size),
+            batch_size=self._chosen.recording.batch_size,
+            device=self._chosen.recording.device,
+        )
