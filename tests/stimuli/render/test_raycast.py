@@ -15,7 +15,7 @@ import torch
 from isocortex.errors import UserError
 from isocortex.stimuli.render.mesh import Mesh
 from isocortex.stimuli.render.raycast import Renderer, Rendering
-from isocortex.stimuli.render.views import Views, concatenate, rotation_y
+from isocortex.stimuli.render.views import Views, concatenate, rotation_x, rotation_y, rotation_z
 
 
 def quad(z: float = 0.0, half: float = 0.5) -> Mesh:
@@ -212,6 +212,24 @@ def test_tiles_leave_no_seam(
     for tile in (1, 4, 7, 39):
         monkeypatch.setattr("isocortex.stimuli.render.raycast._TILE", {"cpu": tile})
         same(whole, renderer.render(views, 40, 3))
+
+
+def test_thin_beams_find_what_thick_ones_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One ray a beam, through the very edges of faces that lie askew in their boxes or fill them.
+
+    The hierarchy is asked in float32; nothing may get lost in its rounding.
+    """
+    angles = np.random.default_rng(0).uniform(-180, 180, (3, 40))
+    angles[:, :4] = 0
+    rotation = rotation_y(angles[0]) @ rotation_x(angles[1]) @ rotation_z(angles[2])
+    # Corners on the rays of the first and last hit pixel of a row or column.
+    meshes = [Mesh(quad(half=9 / 16).vertices @ r, quad().faces) for r in rotation]
+    views = Views(np.arange(40), rotation=rotation, extent=1.0)
+    renderer = Renderer(meshes)
+    whole = renderer.render(views, 16, 1)
+    assert (whole.mask[:4].sum((1, 2, 3)) == 100).all()
+    monkeypatch.setattr("isocortex.stimuli.render.raycast._TILE", {"cpu": 1})
+    same(whole, renderer.render(views, 16, 1))
 
 
 def test_supersampling_is_the_mean_over_a_finer_picture(
