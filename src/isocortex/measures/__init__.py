@@ -1,5 +1,5 @@
 """Pure functions on arrays: what physiologists measure, batched, for numpy and torch alike."""
 
-from isocortex.measures import reliability, symmetry, viewpoint
+from isocortex.measures import encoding, reliability, symmetry, viewpoint
 
-__all__ = ["reliability", "symmetry", "viewpoint"]
+__all__ = ["encoding", "reliability", "symmetry", "viewpoint"]
