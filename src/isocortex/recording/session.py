@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -227,7 +228,7 @@ class Recorder:
 
         def take(layer: str, output: Tensor) -> None:
             shape = (len(rows), *self.layouts[layer].shape)
-            if output.shape[:1] != shape[:1] or output.numel() != np.prod(shape):
+            if output.shape[:1] != shape[:1] or output.numel() != math.prod(shape):
                 raise UserError(
                     f"layer {layer!r} answers a batch with shape {tuple(output.shape)} where "
                     f"{shape} was seen before; record images of one size, or another layer"
@@ -251,7 +252,7 @@ class Recorder:
     def _check_finite(self, layer: str, values: Tensor, indices: np.ndarray) -> None:
         """Raise `UserError` naming layer and stimulus of the first number that is none."""
         low, high = torch.aminmax(values)
-        if bool(torch.isfinite(low) & torch.isfinite(high)):
+        if math.isfinite(low) and math.isfinite(high):
             return
         row = int((~torch.isfinite(values)).any(1).nonzero()[0])
         stimulus = self.session.stimuli.table["stimulus_id"].iloc[indices[row]]
