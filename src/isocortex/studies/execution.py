@@ -27,6 +27,9 @@ from isocortex.errors import UserError
 
 Path_ = tuple[str, ...]
 Cluster = Literal["local", "slurm"]
+LONGEST_JOB_MINUTES = 24 * 60
+"""Limit of one job of a sweep; a job that was cut short goes on from its checkpoint next time."""
+
 S = TypeVar("S", bound="Step")
 
 
@@ -172,6 +175,7 @@ class Execution:
             infra["folder"] = str(self.cache)
             if self.cluster is not None and kind.REMOTE:
                 infra["cluster"] = self.cluster
+                infra["timeout_min"] = LONGEST_JOB_MINUTES
         return kind.model_validate({"infra": infra, **fields})
 
     def run(self, path: Path_, step: Step) -> Any:
