@@ -81,7 +81,7 @@ def save(stimuli: StimulusSet, folder: Path, overwrite: bool) -> Path:
     table = stimuli.table
     dtypes = {column: str(table[column].dtype) for column in table.columns}
     text, missing = table_text(table)
-    _check_table_survives(table, text, dtypes, missing)
+    check_table_survives(table, text, dtypes, missing)
     _check_target(folder, overwrite)
     files = [_file_name(i, s) for i, s in enumerate(table["stimulus_id"])]
     beside = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
@@ -247,9 +247,10 @@ def _file_name(row: int, stimulus_id: str) -> str:
     return f"{row:05d}_{re.sub(r'[^A-Za-z0-9.+-]+', '_', stimulus_id)[:80]}.png"
 
 
-def _check_table_survives(
+def check_table_survives(
     table: pd.DataFrame, text: str, dtypes: dict[str, str], missing: dict[str, list[int]]
 ) -> None:
+    """Raise `UserError` naming a column that `read_table` would not give back as it is."""
     for column in table.columns:
         try:
             again = read_table(text, {column: dtypes[column]}, missing)[column]
