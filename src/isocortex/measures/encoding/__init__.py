@@ -1,6 +1,7 @@
 """Encoding models: recorded responses predicted from features of the stimuli, and scored."""
 
 from isocortex.measures.encoding.folds import as_folds, group_k_fold, k_fold, stratified_shuffle
+from isocortex.measures.encoding.pls import pls_cv, pls_path
 from isocortex.measures.encoding.result import Encoding
 from isocortex.measures.encoding.ridge import ridge_cv, ridge_path
 from isocortex.measures.encoding.scores import (
@@ -27,6 +28,8 @@ __all__ = [
     "k_fold",
     "normalise",
     "pearson_r",
+    "pls_cv",
+    "pls_path",
     "r2",
     "ridge_cv",
     "ridge_path",
