@@ -1,7 +1,9 @@
-"""Split-half reliability, over repetitions of the stimuli or over neuroids.
+"""Reliability of recordings: split halves, explainable variance and the leave-one-out oracle.
 
-A measurement is split at random into halves, something is computed from each half, and the two
-results are correlated; Spearman-Brown extrapolates from a half to the whole.
+Split halves, over repetitions of the stimuli or over neuroids: a measurement is split at random,
+something is computed from each half, and the two results are correlated; Spearman-Brown
+extrapolates from a half to the whole. Explainable variance and oracle take the repetitions as they
+are; their intervals come from a bootstrap over presentations.
 """
 
 from __future__ import annotations
@@ -55,20 +57,23 @@ def spearman_brown(r: Array, factor: float = 2.0) -> Array:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Split-half reliability, corrected for length by Spearman-Brown.
+    """Reliability per neuroid, or per set of presentations, with bounds.
 
     Attributes
     ----------
     values : array, shape (...)
-        Spearman-Brown of the mean correlation over splits: one value per neuroid (splits over
-        repetitions) or per set of presentations (splits over neuroids).
+        One value per neuroid. Split half: Spearman-Brown of the mean correlation over splits; over
+        neuroids one value per set of presentations.
     splits : array, shape (n_splits, ...)
-        Correlation of the halves in each split, not corrected.
+        Split half: correlation of the halves in each split, not corrected. Explainable variance
+        and oracle: values of the bootstrap samples of presentations.
     low, high : array, shape (...)
-        Quantiles of the corrected splits: how much the choice of halves matters. They say nothing
-        about other neuroids or presentations; for these see `interval`.
+        Quantiles of the (corrected) splits. Split half: how much the choice of halves matters.
+        Otherwise: how much the choice of presentations does. For other neuroids see `interval`.
     level : float
         Share of the splits between `low` and `high`.
+    formula : str
+        Which of the formulas of this module `values` come from.
     """
 
     values: Array
@@ -76,6 +81,7 @@ class Reliability:
     low: Array
     high: Array
     level: float
+    formula: str = "split_half"
 
     def interval(
         self,
@@ -220,3 +226,163 @@ def _over_neuroids(responses: Array, n_splits: int, rng: np.random.Generator) ->
         r = pearson(*halves)
         out.append(r if enough else torch.full_like(r, torch.nan))
     return torch.stack(out)
+
+
+def explainable_variance(
+    responses: Array,
+    of: Literal["trial", "mean"] = "trial",
+    *,
+    n_draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Reliability:
+    """Share of the variance over presentations that is not noise between repetitions.
+
+    Of single trials ``1 - V_noise / V_total``, with V_total the variance of all trials and V_noise
+    the mean over presentations of the variance over repetitions, both unbiased (Cadena et al.,
+    PLoS Comput. Biol. 2019). Of the mean over k repetitions ``S / (S + V_noise mean(1 / k))`` with
+    ``S = V_total - V_noise``, which is Spearman-Brown of the former. The largest correlation that a
+    prediction can reach is the square root.
+
+    Parameters
+    ----------
+    responses : array, shape (repetitions, presentations, neuroids)
+        Single trials, NaN where a repetition was not shown. Presentations with fewer than two
+        repetitions are left out, neuroid by neuroid.
+    of : {"trial", "mean"}
+        What a prediction is compared with: single trials, or the mean over repetitions.
+    n_draws : int
+        Bootstrap samples of presentations.
+    level : float
+        Share of the samples between the bounds.
+    seed : int
+        Seed of the samples.
+
+    Returns
+    -------
+    Reliability
+        ``values`` of shape (neuroids,), at most 1 and about 0 for noise, at times below. NaN for
+        neuroids that are constant or have fewer than three presentations.
+
+    Raises
+    ------
+    UserError
+        For an unknown `of`, other than three axes, or fewer than two repetitions.
+    """
+    if of not in ("trial", "mean"):
+        raise unknown("kind of response", of, ("trial", "mean"))
+    x, shown = _trials(responses)
+    k = shown.sum(dim=0)
+    mean = x.sum(dim=0) / k
+    spread = (torch.where(shown, x - mean, 0.0)).square().sum(dim=0) / (k - 1)
+    enough = k >= 2
+    inverse = torch.where(enough, 1.0 / k, 0.0)
+    sums = [k, x.sum(dim=0), x.square().sum(dim=0), spread, enough, inverse]
+    parts = torch.stack([torch.where(enough, part.to(x), 0.0) for part in sums])
+
+    def share(weights: Tensor) -> Tensor:
+        trials, total, square, noise, count, shorter = (weights @ part for part in parts)
+        variance = (square - total.square() / trials) / (trials - 1)
+        noise = noise / count
+        signal = variance - noise
+        if of == "mean":
+            variance = signal + noise * shorter / count
+        return signal / torch.where(variance > 0, variance, torch.nan)
+
+    return _bootstrapped(
+        share, responses, enough, f"explainable_variance of {of}", n_draws, level, seed
+    )
+
+
+def oracle(
+    responses: Array, *, n_draws: int = 1000, level: float = 0.95, seed: int = 0
+) -> Reliability:
+    """Correlation of each trial with the mean of the other repetitions of its presentation.
+
+    ``r(x_rp, mean over s != r of x_sp)`` over all trials (r, p) together: what a model reaches
+    that knows all but the trial it predicts (Walker et al., Nat. Neurosci. 2019).
+
+    Parameters
+    ----------
+    responses : array, shape (repetitions, presentations, neuroids)
+        Single trials, NaN where a repetition was not shown. Presentations with fewer than two
+        repetitions are left out, neuroid by neuroid.
+    n_draws : int
+        Bootstrap samples of presentations.
+    level : float
+        Share of the samples between the bounds.
+    seed : int
+        Seed of the samples.
+
+    Returns
+    -------
+    Reliability
+        ``values`` of shape (neuroids,), in [-1, 1]; 0 in expectation for noise. NaN for neuroids
+        that are constant or have fewer than three presentations.
+
+    Raises
+    ------
+    UserError
+        For other than three axes, or fewer than two repetitions.
+    """
+    x, shown = _trials(responses)
+    k = shown.sum(dim=0)
+    enough = k >= 2
+    others = torch.where(shown, (x.sum(dim=0) - x) / (k - 1), 0.0)
+    sums = [k, x.sum(dim=0), others.sum(dim=0)]
+    sums += [(a * b).sum(dim=0) for a, b in ((x, x), (others, others), (x, others))]
+    parts = torch.stack([torch.where(enough, part.to(x), 0.0) for part in sums])
+
+    def correlation(weights: Tensor) -> Tensor:
+        n, a, b, aa, bb, ab = (weights @ part for part in parts)
+        both = (aa - a * a / n) * (bb - b * b / n)
+        r = (ab - a * b / n) / torch.where(both > 0, both, torch.nan).sqrt()
+        return r.clamp(-1.0, 1.0)
+
+    return _bootstrapped(correlation, responses, enough, "oracle", n_draws, level, seed)
+
+
+def _trials(responses: Array) -> tuple[Tensor, Tensor]:
+    """Trials about the mean of their neuroid, in float64, 0 where not shown; and which were.
+
+    Neuroids that are constant to working precision become exactly 0.
+    """
+    if responses.ndim != 3 or responses.shape[0] < 2:
+        raise UserError(
+            "trials must be responses (repetitions >= 2, presentations, neuroids), not "
+            f"{tuple(responses.shape)}"
+        )
+    given = to_torch(responses)
+    x = given.double()
+    shown = ~x.isnan()
+    mean = x.nanmean(dim=(0, 1))
+    centred = torch.where(shown, x - mean, 0.0)
+    rounding = 8 * torch.finfo(given.dtype).eps * mean.abs()
+    varies = centred.abs().amax(dim=(0, 1)) > rounding
+    return torch.where(varies, centred, 0.0), shown
+
+
+def _bootstrapped(
+    statistic: Callable[[Tensor], Tensor],
+    responses: Array,
+    enough: Tensor,
+    formula: str,
+    n_draws: int,
+    level: float,
+    seed: int,
+) -> Reliability:
+    """Evaluate ``statistic(weights (draws, presentations)) -> (draws, neuroids)`` on samples."""
+    if n_draws < 1 or not 0 < level < 1:
+        raise UserError(f"need n_draws >= 1 and 0 < level < 1, not {n_draws} and {level}")
+    n = len(enough)
+    rng = np.random.default_rng(seed)
+    counts = torch.from_numpy(rng.multinomial(n, np.full(n, 1 / max(n, 1)), n_draws))
+    weights = counts.to(enough.device, torch.float64)
+    few = enough.sum(dim=0) < 3
+    values = torch.where(few, torch.nan, statistic(torch.ones_like(weights[:1]))[0])
+    draws = torch.where(values.isnan(), torch.nan, statistic(weights))
+    tail = (1 - level) / 2
+    bounds = draws.new_tensor([tail, 1 - tail])
+    low, high = draws.nanquantile(bounds, dim=0)
+    values, draws, low, high = (like(t, responses) for t in (values, draws, low, high))
+    return Reliability(values, draws, low, high, level, formula)
