@@ -1,10 +1,12 @@
 """What brains did: recorded populations and their importers."""
 
 from isocortex.brains.assembly import Assembly, Card
+from isocortex.brains.brainscore import read_brainscore
 from isocortex.brains.catalogue import catalogue, load, load_assembly
 from isocortex.brains.face_views import FaceViews, read_face_views
 from isocortex.brains.human_rdms import SubjectRDMs
 from isocortex.brains.orientation import OrientationTable, read_ringach
+from isocortex.brains.public_assemblies import read_public
 
 __all__ = [
     "Assembly",
@@ -15,6 +17,8 @@ __all__ = [
     "catalogue",
     "load",
     "load_assembly",
+    "read_brainscore",
     "read_face_views",
+    "read_public",
     "read_ringach",
 ]
