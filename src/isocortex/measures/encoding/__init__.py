@@ -1,7 +1,17 @@
 """Encoding models: recorded responses predicted from features of the stimuli, and scored."""
 
+from isocortex.measures.encoding.banded import banded_ridge_cv
+from isocortex.measures.encoding.brainscore import BrainScore, brain_score
 from isocortex.measures.encoding.folds import as_folds, group_k_fold, k_fold, stratified_shuffle
+from isocortex.measures.encoding.layers import LayerChoice, best_layer
+from isocortex.measures.encoding.ols import ols_cv
+from isocortex.measures.encoding.partition import Partition, variance_partition
 from isocortex.measures.encoding.pls import pls_cv, pls_path
+from isocortex.measures.encoding.resampling import (
+    combined_interval,
+    difference_interval,
+    score_interval,
+)
 from isocortex.measures.encoding.result import Encoding
 from isocortex.measures.encoding.ridge import ridge_cv, ridge_path
 from isocortex.measures.encoding.scores import (
@@ -20,19 +30,30 @@ __all__ = [
     "AGGREGATIONS",
     "NORMALISATIONS",
     "SCORES",
+    "BrainScore",
     "Encoding",
+    "LayerChoice",
+    "Partition",
     "aggregate",
     "as_folds",
+    "banded_ridge_cv",
+    "best_layer",
+    "brain_score",
+    "combined_interval",
+    "difference_interval",
     "feve",
     "group_k_fold",
     "k_fold",
     "normalise",
+    "ols_cv",
     "pearson_r",
     "pls_cv",
     "pls_path",
     "r2",
     "ridge_cv",
     "ridge_path",
+    "score_interval",
     "stratified_shuffle",
+    "variance_partition",
     "variance_parts",
 ]
