@@ -75,10 +75,10 @@ class Film:
     samples: wp.int32  # of a pixel, along one side
     width: wp.int32  # of the image, in samples
     side: wp.int32  # of a tile, in pixels
-    depth: wp.array3d(dtype=wp.float64)  # (tile, row, column) of samples
+    depth: wp.array3d(dtype=wp.float64)  # (tile, row, column) of samples; infinite at first
     light: wp.array3d(dtype=wp.vec4f)  # weighted sum of the nearest hits' colours, and of weights
     grey: wp.vec3d  # weights of red, green, blue in a picture of one channel
-    image: wp.array4d(dtype=wp.float32)
+    image: wp.array4d(dtype=wp.float32)  # empty at first: background, 0, infinite
     mask: wp.array4d(dtype=wp.float32)
     distance: wp.array4d(dtype=wp.float32)
 
@@ -255,7 +255,7 @@ def towards_camera(camera: Camera, p: wp.vec3d):
 
 @wp.func
 def shade(lamp: Lamp, normal: wp.vec3d, view: wp.vec3d, color: wp.vec3d):
-    """Lambert, hemispheric ambient light, Blinn-Phong highlight; clipped to at most 1."""
+    """Lambert, hemispheric ambient light, Blinn-Phong; red, green, blue of at most 1, and 1."""
     lambert = wp.max(ZERO, wp.dot(normal, lamp.towards))
     height = (wp.dot(normal, lamp.up) + ONE) / TWO
     ambient = lamp.sky * height + lamp.ground * (ONE - height)
@@ -264,7 +264,12 @@ def shade(lamp: Lamp, normal: wp.vec3d, view: wp.vec3d, color: wp.vec3d):
         half = wp.normalize(lamp.towards + view)
         gloss = lamp.specular * wp.pow(wp.max(ZERO, wp.dot(normal, half)), lamp.shininess)
     c = (ambient + lamp.diffuse * lambert) * color + wp.vec3d(gloss, gloss, gloss)
-    return wp.vec3d(wp.min(c[0], ONE), wp.min(c[1], ONE), wp.min(c[2], ONE))
+    return wp.vec4f(
+        wp.float32(wp.min(c[0], ONE)),
+        wp.float32(wp.min(c[1], ONE)),
+        wp.float32(wp.min(c[2], ONE)),
+        1.0,
+    )
 
 
 @wp.func
@@ -275,7 +280,7 @@ def expose(
     column: int,
     distance: wp.float64,
     tie: wp.float64,
-    color: wp.vec3d,
+    c: wp.vec4f,
 ):
     """Enter a hit: in front of what is there, hidden by it, or blended with it.
 
@@ -283,15 +288,14 @@ def expose(
     not depend on the order in which they come.
     """
     known = film.depth[slot, row, column]
-    c = wp.vec4f(wp.float32(color[0]), wp.float32(color[1]), wp.float32(color[2]), 1.0)
-    apart = (distance - known) / tie
-    if apart < -FAR_APART:
+    band = FAR_APART * tie
+    if distance < known - band:
         film.depth[slot, row, column] = distance
         film.light[slot, row, column] = c
-    elif apart <= FAR_APART:
+    elif distance <= known + band:
         before = film.light[slot, row, column]
-        share = wp.float32(wp.exp(-wp.abs(apart)))
-        if apart < ZERO:
+        share = wp.float32(wp.exp(-wp.abs(distance - known) / tie))
+        if distance < known:
             film.depth[slot, row, column] = distance
             film.light[slot, row, column] = share * before + c
         else:
@@ -334,7 +338,7 @@ def strike(
         turn = -turn
 
     color = meshes.colors[face]
-    flat = wp.vec3d()
+    flat = wp.vec4f()
     na = wp.vec3d()
     nb = wp.vec3d()
     nc = wp.vec3d()
@@ -362,9 +366,9 @@ def strike(
                 if distance > ZERO:
                     shown = flat
                     if smooth != 0:
-                        view = towards_camera(camera, (u * a + v * b + w * c) / total)
+                        point = (u * a + v * b + w * c) / total
                         normal = wp.normalize(u * na + v * nb + w * nc)
-                        shown = shade(lamp, normal, view, color)
+                        shown = shade(lamp, normal, towards_camera(camera, point), color)
                     expose(film, slot, row - tile.top, column - tile.left, distance, tie, shown)
     return window
 
@@ -412,9 +416,7 @@ def develop(film: Film, k: int, row: int, column: int, sum: Sample, background: 
         for channel in range(3):
             film.image[k, channel, row, column] = wp.float32(color[channel])
     film.mask[k, 0, row, column] = wp.float32(hits / count)
-    film.distance[k, 0, row, column] = wp.inf
-    if hits > ZERO:
-        film.distance[k, 0, row, column] = wp.float32(sum[3] / hits)
+    film.distance[k, 0, row, column] = wp.float32(sum[3] / hits)
 
 
 @wp.func
@@ -454,7 +456,7 @@ def trace(
 
 @wp.kernel
 def cast(meshes: Meshes, shots: Shots, film: Film, smooth: int, first: int):
-    """One thread a tile: clear its samples, cast its rays, develop its pixels."""
+    """One thread a tile: cast its rays, develop the pixels that were hit."""
     slot = wp.tid()
     s = film.samples
     step = film.side * s
@@ -466,25 +468,14 @@ def cast(meshes: Meshes, shots: Shots, film: Film, smooth: int, first: int):
     tile.left = (place_of_tile % tiles) * step
     tile.bottom = wp.min(tile.top + step, film.width) - 1
     tile.right = wp.min(tile.left + step, film.width) - 1
-    for row in range(tile.bottom - tile.top + 1):
-        for column in range(tile.right - tile.left + 1):
-            film.depth[slot, row, column] = INFINITY
 
     camera = camera_of(shots, k, film.width)
     lamp = lamp_of(shots, k)
     touched = trace(meshes, shots.mesh[k], camera, lamp, smooth, tile, film, slot)
 
     background = shots.background[k]
-    for row in range(tile.top // s, tile.bottom // s + 1):
-        for column in range(tile.left // s, tile.right // s + 1):
-            top = row * s
-            left = column * s
-            sum = Sample()
-            if (
-                top <= touched.bottom
-                and top + s > touched.top
-                and left <= touched.right
-                and left + s > touched.left
-            ):
-                sum = sum_of(film, slot, top - tile.top, left - tile.left)
-            develop(film, k, row, column, sum, background)
+    for row in range(touched.top // s, touched.bottom // s + 1):
+        for column in range(touched.left // s, touched.right // s + 1):
+            sum = sum_of(film, slot, row * s - tile.top, column * s - tile.left)
+            if sum[4] > ZERO:
+                develop(film, k, row, column, sum, background)

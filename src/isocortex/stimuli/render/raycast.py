@@ -153,9 +153,13 @@ class Renderer:
                 f"{int(views.mesh[np.argmax(outside)])}; there are {len(self.meshes)}, counted "
                 "from 0"
             )
-        image = torch.empty((n, channels, size, size), device=self.device)
-        mask = torch.empty((n, 1, size, size), device=self.device)
-        depth = torch.empty((n, 1, size, size), device=self.device)
+        background = views.background
+        if channels == 1:
+            background = background @ np.array(LUMINANCE_WEIGHTS)[:, None]
+        image = torch.from_numpy(background).float().to(self.device)[:, :, None, None]
+        image = image.expand(-1, -1, size, size).contiguous()
+        mask = torch.zeros((n, 1, size, size), device=self.device)
+        depth = torch.full((n, 1, size, size), torch.inf, device=self.device)
         if n == 0:
             return Rendering(image, mask, depth)
         side = min(_TILE[self.device.type], size)
@@ -169,10 +173,9 @@ class Renderer:
             film.side = side
             film.grey = wp.vec3d(*LUMINANCE_WEIGHTS)
             samples = (at_once, step, step)
-            film.depth = wp.from_torch(
-                torch.empty(samples, dtype=torch.float64, device=self.device)
-            )
+            nearest = torch.empty(samples, dtype=torch.float64, device=self.device)
             light = torch.empty((*samples, 4), device=self.device)
+            film.depth = wp.from_torch(nearest)
             film.light = wp.from_torch(light, dtype=wp.vec4f)
             film.image = wp.from_torch(image)
             film.mask = wp.from_torch(mask)
@@ -182,6 +185,7 @@ class Renderer:
                 setattr(shots, name, self._array(getattr(views, name), dtype))
             self._table.normals = self._normals_for(shading)
             for first in range(0, tiles, at_once):
+                nearest.fill_(torch.inf)
                 wp.launch(
                     kernels.cast,
                     dim=min(at_once, tiles - first),
