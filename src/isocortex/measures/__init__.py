@@ -1,6 +1,7 @@
 """Pure functions on arrays: what physiologists measure, batched, for numpy and torch alike."""
 
 from isocortex.measures import (
+    decoding,
     dimensionality,
     encoding,
     reliability,
@@ -9,4 +10,12 @@ from isocortex.measures import (
     viewpoint,
 )
 
-__all__ = ["dimensionality", "encoding", "reliability", "similarity", "symmetry", "viewpoint"]
+__all__ = [
+    "decoding",
+    "dimensionality",
+    "encoding",
+    "reliability",
+    "similarity",
+    "symmetry",
+    "viewpoint",
+]
