@@ -6,7 +6,10 @@ from isocortex.brains.catalogue import catalogue, load, load_assembly
 from isocortex.brains.face_views import FaceViews, read_face_views
 from isocortex.brains.human_rdms import SubjectRDMs
 from isocortex.brains.orientation import OrientationTable, read_ringach
+from isocortex.brains.plain_folder import read_folder
 from isocortex.brains.public_assemblies import read_public
+from isocortex.brains.rasters import read_ndt_rasters
+from isocortex.brains.sensorium import read_sensorium
 
 __all__ = [
     "Assembly",
@@ -19,6 +22,9 @@ __all__ = [
     "load_assembly",
     "read_brainscore",
     "read_face_views",
+    "read_folder",
+    "read_ndt_rasters",
     "read_public",
     "read_ringach",
+    "read_sensorium",
 ]

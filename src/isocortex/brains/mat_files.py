@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Sequence
+from typing import IO, Any
 
-import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
@@ -15,7 +15,7 @@ from isocortex.errors import UserError
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
-def read_mat(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, np.ndarray]:
+def read_mat(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, Any]:
     """Read variables of a ``.mat`` file.
 
     Parameters
@@ -27,7 +27,7 @@ def read_mat(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, np
 
     Returns
     -------
-    dict of str to ndarray
+    dict of str to ndarray or sparse array
         Structures as numpy record arrays, cell arrays as object arrays, both with at least two
         axes, as MATLAB has them.
 
@@ -61,6 +61,6 @@ def read_mat(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, np
     return {key: content[key] for key in names}
 
 
-def _is_version_73(file: object) -> bool:
-    file.seek(0)  # type: ignore[attr-defined]
-    return b"MATLAB 7.3" in file.read(128)  # type: ignore[attr-defined]
+def _is_version_73(file: IO[bytes]) -> bool:
+    file.seek(0)
+    return b"MATLAB 7.3" in file.read(128)
