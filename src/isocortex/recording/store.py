@@ -119,7 +119,7 @@ class Store:
         if not isinstance(entry, Mapping):
             raise UserError(f"{path} exists but is not a recording; give another place")
         written: dict[str, Any] = dict(entry)
-        if written.pop("format") != FORMAT:
+        if written.pop("format", None) != FORMAT:
             raise UserError(
                 f"{path} was written by another version of isocortex; remove it and record again"
             )
