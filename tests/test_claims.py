@@ -103,9 +103,24 @@ def test_all_parts_must_be_shown_and_one_contradicts() -> None:
 
 
 def test_deciding_part_has_least_margin() -> None:
+    open_ = {"a": SHOWN, "b": interval(0.1, 0.9), "c": interval(-0.19, 0.21)}
+    judged = judge(three(), open_)
+    margins = {p.part.name: p.margin for p in judged.parts if p.verdict == "not shown"}
+    assert set(margins) == {"b", "c"}
+    assert judged.deciding.part.name == min(margins, key=margins.get)  # type: ignore[arg-type]
+
+
+def test_first_part_stands_for_a_shown_claim() -> None:
     judged = judge(three(), {"a": SHOWN, "b": interval(0.21, 0.9), "c": SHOWN})
-    assert judged.deciding.part.name == "b"
-    assert judged.deciding.margin == pytest.approx(0.01)
+    assert judged.verdict == "shown"
+    assert judged.deciding.part.name == "a"
+
+
+def test_an_interval_over_too_few_defined_seeds_does_not_count() -> None:
+    few = Interval(0.5, 0.4, 0.6, n=3, method="t", n_dropped=2)
+    judged = judge(three(5), {"a": SHOWN, "b": few, "c": SHOWN}, n_seeds=5)
+    assert judged.verdict == "not tested"
+    assert "3 are defined" in judged.reason
 
 
 def test_missing_part_is_not_tested_unless_another_contradicts() -> None:

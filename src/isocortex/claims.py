@@ -153,7 +153,12 @@ class Judgement:
 
     @property
     def deciding(self) -> PartJudgement:
-        """The part that decides: of those with the worst verdict the one with least margin."""
+        """The part that decides: of those with the worst verdict the one with least margin.
+
+        If all parts are shown none of them decides more than another: the first one stands for all.
+        """
+        if self.verdict is Verdict.SHOWN:
+            return self.parts[0]
         worst = next(v for v in _WORST_FIRST if any(p.verdict is v for p in self.parts))
         tied = [p for p in self.parts if p.verdict is worst]
         return min(tied, key=lambda p: math.inf if math.isnan(p.margin) else p.margin)
@@ -183,7 +188,8 @@ def judge(
         By part name. Names that are not parts of this claim are not looked at, so that one mapping
         may serve all claims of a study; a part without an interval says so in the reason.
     n_seeds : int, optional
-        Independent trainings behind the intervals.
+        Independent trainings behind the intervals. Whatever it says, an interval over seeds
+        (method ``"t"``) from fewer than the claim needs does not count.
     condition : str
         What the verdict holds for, e.g. ``"mnist"`` or ``"this net only"``.
     reason : str
@@ -193,10 +199,20 @@ def judge(
     if claim.seeds_needed and (n_seeds is None or n_seeds < claim.seeds_needed):
         had = "their number was not given" if n_seeds is None else f"there were {n_seeds}"
         few = f"needs {claim.seeds_needed} seeds, {had}"
-    judged = tuple(_judge_part(p, intervals.get(p.name), reason, few) for p in claim.parts)
+    judged = tuple(
+        _judge_part(p, intervals.get(p.name), reason, few or _too_few(claim, intervals.get(p.name)))
+        for p in claim.parts
+    )
     verdict = next(v for v in _WORST_FIRST if any(p.verdict is v for p in judged))
     reasons = dict.fromkeys(p.reason for p in judged if p.reason)
     return Judgement(claim, verdict, judged, n_seeds, condition, "; ".join(reasons) or reason)
+
+
+def _too_few(claim: Claim, interval: Interval | None) -> str:
+    """Say why an interval over seeds cannot count; undefined seeds may have been dropped."""
+    if interval is None or interval.method != "t" or interval.n >= claim.seeds_needed:
+        return ""
+    return f"needs {claim.seeds_needed} seeds, {interval.n} are defined"
 
 
 def _judge_part(part: Part, interval: Interval | None, reason: str, few: str) -> PartJudgement:

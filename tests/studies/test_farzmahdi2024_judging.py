@@ -9,6 +9,7 @@ import pytest
 from isocortex.claims import Verdict, declaration_checksum
 from isocortex.studies.farzmahdi2024.claims import CLAIMS, NOT_BUILT, TRAINED
 from isocortex.studies.farzmahdi2024.judging import (
+    OF_GIVEN,
     RECORDED,
     Statistics,
     judge_all,
@@ -55,8 +56,11 @@ def tables() -> dict[str, pd.DataFrame]:
         equivariance += (0.1 * depth if trained else 0.1 - 0.05 * depth) + 0.001 * seed
         invariance = 0.8 if depth > 3 else 0.2
         symmetry.append(
-            ("glyphs", policy, seed, layer, g, kind, invariance + 0.001 * seed, equivariance, 18)
-        )
+            (
+                "glyphs", policy, seed, layer, g, kind, invariance + 0.001 * seed, equivariance,
+                18, 18,
+            )
+        )  # fmt: skip
     light = itertools.product(SEEDS, ("symmetric", "side"))
     mechanism = [
         ("symmetric", "gap", "one_plane", lighting, seed, 1.0 if lighting == "symmetric" else 0.4)
@@ -73,7 +77,7 @@ def tables() -> dict[str, pd.DataFrame]:
             symmetry,
             columns=[
                 "source", "policy", "seed", "layer", "transform", "symmetry_class", "invariance",
-                "equivariance", "n",
+                "equivariance", "n_invariance", "n_equivariance",
             ],
         ),
         "pixels": pd.DataFrame(
@@ -95,7 +99,7 @@ def tables() -> dict[str, pd.DataFrame]:
 
 
 def verdicts(tables: dict[str, pd.DataFrame], seeds: int = 5) -> dict[str, Verdict]:
-    return {j.claim.id: j.verdict for j in judge_all(tables, ["glyphs"], seeds, 200)}
+    return {j.claim.id: j.verdict for j in judge_all(tables, ["glyphs"], seeds, 200, "meshes")}
 
 
 def test_the_declaration_is_whole() -> None:
@@ -137,7 +141,7 @@ def test_too_few_seeds_leave_the_numbers_and_no_verdict(tables: dict[str, pd.Dat
         name: table[table["seed"] < 2] if "seed" in table else table
         for name, table in tables.items()
     }
-    judged = {j.claim.id: j for j in judge_all(few, ["glyphs"], 2, 200)}
+    judged = {j.claim.id: j for j in judge_all(few, ["glyphs"], 2, 200, "meshes")}
     assert judged["F1"].verdict == Verdict.NOT_TESTED
     assert judged["F1"].deciding.interval is not None
     assert judged["F1"].deciding.interval.estimate == pytest.approx(0.6)
@@ -158,7 +162,7 @@ def test_the_slope_is_that_of_a_straight_line(tables: dict[str, pd.DataFrame]) -
 def test_flips_are_weighted_by_images(tables: dict[str, pd.DataFrame]) -> None:
     symmetry = tables["symmetry"].copy()
     first = symmetry["symmetry_class"] == "one_plane"
-    symmetry.loc[first, "n"] = 54
+    symmetry.loc[first, "n_invariance"] = 54
     symmetry.loc[first, "invariance"] = 1.0
     found = Statistics({**tables, "symmetry": symmetry}, "glyphs").flip("invariance", "sym", "fc1")
     np.testing.assert_allclose(found.iloc[0], (54 * 1.0 + 3 * 18 * 0.8) / (54 + 3 * 18))
@@ -178,3 +182,32 @@ def test_recorded_claims_follow_the_interval_and_the_null() -> None:
     assert intervals["AM raw index"].low == 0.09
     assert intervals["AM null p"].high == 0.007
     assert neural_intervals({}) == {}
+
+
+def test_undefined_seeds_are_dropped_counted_and_missed(tables: dict[str, pd.DataFrame]) -> None:
+    index = tables["index"].copy()
+    gone = (index["seed"] < 3) & (index["policy"] == "sym") & (index["layer"] == "fc1")
+    index.loc[gone, "exact"] = np.nan
+    judged = {j.claim.id: j for j in judge_all({**tables, "index": index}, ["glyphs"], 5, 200, "m")}
+    assert judged["F1"].verdict == Verdict.NOT_TESTED
+    interval = judged["F1"].deciding.interval
+    assert interval is not None
+    assert (interval.n, interval.n_dropped) == (2, 3)
+
+
+def test_a_class_without_a_defined_image_has_no_weight(tables: dict[str, pd.DataFrame]) -> None:
+    symmetry = tables["symmetry"].copy()
+    first = symmetry["symmetry_class"] == "one_plane"
+    symmetry.loc[first, ["n_invariance", "invariance"]] = [0, np.nan]
+    found = Statistics({**tables, "symmetry": symmetry}, "glyphs").flip("invariance", "sym", "fc1")
+    np.testing.assert_allclose(found.iloc[0], 0.8)
+    symmetry["n_invariance"] = 0
+    nothing = Statistics({**tables, "symmetry": symmetry}, "glyphs")
+    assert nothing.flip("invariance", "sym", "fc1").isna().all()
+
+
+def test_given_networks_are_tabled_and_not_judged(tables: dict[str, pd.DataFrame]) -> None:
+    judged = judge_all({**tables, "given": pd.DataFrame()}, ["glyphs"], 5, 200, "meshes")
+    given = [j for j in judged if j.condition == "given networks"]
+    assert {j.claim.id for j in given} == OF_GIVEN
+    assert {j.verdict for j in given} == {Verdict.NOT_TESTED}

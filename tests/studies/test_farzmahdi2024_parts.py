@@ -15,7 +15,8 @@ from isocortex.studies import run_study
 from isocortex.studies.execution import Execution
 from isocortex.studies.farzmahdi2024.categories import category_set
 from isocortex.studies.farzmahdi2024.config import CONFIGURATIONS, Configuration
-from isocortex.studies.farzmahdi2024.given import MeasureGiven, checkpoint_checksum
+from isocortex.studies.farzmahdi2024.given import MeasureGiven, given_checksum
+from isocortex.studies.farzmahdi2024.measuring import alive, rectified, tuning
 from isocortex.studies.farzmahdi2024.networks import Train
 from isocortex.studies.farzmahdi2024.plan import schedule
 from isocortex.studies.farzmahdi2024.recorded import alignment
@@ -157,6 +158,8 @@ def test_alignment_is_the_mean_correlation_of_the_blocks() -> None:
         )
     ]
     assert alignment(recorded, layer)["score"].item() == pytest.approx(np.mean(r))
+    flat = layer.assign(distance=layer["distance"].where(layer["block"] == "same", 0.5))
+    assert np.isnan(alignment(recorded, flat)["score"].item())
 
 
 def test_a_given_network_is_measured_from_a_checkpoint(tmp_path: Path) -> None:
@@ -169,14 +172,14 @@ def test_a_given_network_is_measured_from_a_checkpoint(tmp_path: Path) -> None:
             MeasureGiven,
             model="isocortex:half",
             weights=weights,
-            weights_checksum=checkpoint_checksum(weights),
+            checksum=given_checksum("isocortex:half", weights),
             views=shown,
         )
         for weights in (str(path), "random")
     ]
     tables = [step.result() for step in steps]
-    assert len(steps[0].weights_checksum) == 64
-    assert steps[1].weights_checksum == ""
+    assert len(steps[0].checksum) == 64
+    assert steps[1].checksum == ""
     assert set(tables[0]["category"]) == set(shown.stimuli().table["category"])
     assert tables[0]["exact"].between(-1, 1).all()
     assert not np.allclose(tables[0]["exact"], tables[1]["exact"])
@@ -198,3 +201,31 @@ def test_a_data_folder_that_lacks_a_file_is_refused(
     overrides = ["training.sources=[mnist]"] if present else ["training.sources=[glyphs]"]
     with pytest.raises(UserError, match=said):
         run_study("farzmahdi2024", "quick", overrides=overrides, data=tmp_path)
+
+
+def test_the_script_of_a_model_is_part_of_its_key(tmp_path: Path) -> None:
+    script = tmp_path / "model.py"
+    script.write_text("width = 1")
+    before = given_checksum(f"file:{script}:factory", "random")
+    script.write_text("width = 2")
+    assert given_checksum(f"file:{script}:factory", "random") != before
+
+
+def test_a_layer_without_a_live_unit_is_undefined_and_counted() -> None:
+    objects = pd.DataFrame(
+        {"object_id": ["a", "b"], "category": "c", "symmetry_class": "one_plane"}
+    )
+    rng = np.random.default_rng(0)
+    responses = {"dead": torch.empty(18, 0), "fc1": torch.from_numpy(rng.standard_normal((18, 7)))}
+    found = tuning(responses, objects, "classes", 20)
+    index = found["index"].set_index("layer")
+    assert index.loc["dead", "exact"].isna().all()
+    assert (index.loc["dead", "n_units"] == 0).all()
+    assert index.loc["fc1", "exact"].notna().all()
+    assert list(alive({k: by_object(v, 9)[:, ::2] for k, v in responses.items()}, 1)) == ["fc1"]
+
+
+def test_the_last_layer_is_read_after_rectification() -> None:
+    logits = torch.tensor([[-1.0, 2.0]])
+    assert rectified(logits, "fc3").tolist() == [[0.0, 2.0]]
+    assert torch.equal(rectified(logits, "fc2"), logits)

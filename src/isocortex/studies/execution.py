@@ -207,6 +207,10 @@ class Execution:
         chunk = self.workers if self.cluster == "local" else max(1, len(steps))
         for first in range(0, len(steps), chunk):
             part = steps[first : first + chunk]
+            for step in part:
+                # An array takes a failed job for a finished one, whatever the mode.
+                if step.infra.status() == "failed":
+                    step.infra.clear_job()
             threads = max(1, (os.cpu_count() or 1) // len(part))
             with _threads_of_workers(threads), part[0].infra.job_array() as array:
                 array.extend(part)

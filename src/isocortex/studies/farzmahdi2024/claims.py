@@ -210,7 +210,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "F18",
         "Other networks peak alike",
-        "AlexNet .57-.86, ResNet50 .67-.93 by category",
+        "AlexNet .57-.86, ResNet50 .67-.93 by category, fruit and flower left out",
         (_above("peak M over layers", "peak index of a given network; reported only"),),
         1,
         "paper",

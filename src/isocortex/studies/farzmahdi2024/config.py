@@ -69,7 +69,9 @@ class Given(_Part):
     models: list[str] = []
     weights: dict[str, str] = {}
     """Weights of a model: ``pretrained`` (the default), ``random`` or a checkpoint's path."""
-    size: Annotated[int, pydantic.Field(ge=32)] = 227
+    size: Annotated[int, pydantic.Field(ge=32)] = 224
+    """Pixels on a side: that of the network, since resizing blurs and cropping cuts the object
+    (227 for ``isocortex:caffe-alexnet``)."""
 
 
 class Recording(_Part):
@@ -124,7 +126,7 @@ CONFIGURATIONS = {
             seeds=10,
             recipe="paper",
             images=60_000,
-            test_images=10_000,
+            test_images=8_920,
             checkpoint_every=500,
         ),
         mechanism=Mechanism(seeds=10),

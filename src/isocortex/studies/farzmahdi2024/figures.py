@@ -301,11 +301,13 @@ def _view_ticks(axis: Axes, *, bottom: bool, left: bool) -> None:
 
 
 def _headline_index(tables: Tables) -> str:
-    index = tables["index"].query("layer == 'fc1' and set == 'classes'")
+    index = tables["index"].query("layer == 'fc1' and set == 'classes' and source != 'cifar10'")
+    source = index["source"].iloc[0]
+    index = index[index["source"] == source]
     means = index[index["symmetry_class"] == "one_plane"].groupby("policy")["exact"].mean()
     shown = [p for p in ("sym", "orig", "asym", "none") if p in means]
     said = "; ".join(f"{POLICIES[p][0]} {means[p]:+.2f}" for p in shown)
-    return f"Index at fc1, objects with one mirror plane. {said[0].upper()}{said[1:]}"
+    return f"Index at fc1, objects with one mirror plane, {source}: {said}"
 
 
 FIGURES = {
@@ -320,7 +322,8 @@ FIGURES = {
         "What filters and pooling do without training. Hand-made networks with random or left-right"
         " symmetric filters, read at the last conv map, after global average pooling, or after a"
         " random or symmetric fully connected layer; the symmetric classes made exactly symmetric."
-        " Mean over seeds and objects.",
+        " Raw maps are pooled, then units are z-scored within a class; the pooling route of trained"
+        " networks pools maps z-scored over the whole set. Mean over seeds and objects.",
         ("mechanism",),
     ),
     "index": Figure(

@@ -24,6 +24,18 @@ READ = {
         "classifier.5",
         "classifier.6",
     ],
+    "isocortex:caffe-alexnet": [
+        "relu1",
+        "pool1",
+        "relu2",
+        "pool2",
+        "relu3",
+        "relu4",
+        "relu5",
+        "pool5",
+        "relu6",
+        "relu7",
+    ],
     "torchvision:vgg16": [
         *(f"features.{k}" for k in (4, 9, 16, 23, 30)),
         *(f"classifier.{k}" for k in (1, 4, 6)),
@@ -35,9 +47,13 @@ READ = {
 """Layers that are read: outputs of blocks and of pooling, after the activation."""
 
 
-def checkpoint_checksum(weights: str) -> str:
-    """Return the checksum of a checkpoint given by its path; nothing for weights with a name."""
-    return checksum(weights) if Path(weights).is_file() else ""
+def given_checksum(model: str, weights: str) -> str:
+    """Return the checksums of the files that a model is made of: its script and its checkpoint.
+
+    Nothing for models and weights that have a name.
+    """
+    script = model.removeprefix("file:").rpartition(":")[0] if model.startswith("file:") else ""
+    return " ".join(checksum(file) for file in (script, weights) if Path(file).is_file())
 
 
 class MeasureGiven(Step):
@@ -47,10 +63,15 @@ class MeasureGiven(Step):
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("device",)
     model: str
     weights: str
-    weights_checksum: str = ""
+    checksum: str = ""
     views: Views
     batch_size: int = 100
     device: str = "cpu"
+
+    @property
+    def title(self) -> str:
+        """Name of the network in the terminal."""
+        return f"{self.model} {self.weights}"
 
     def compute(self) -> pd.DataFrame:
         """Return one row an object and layer."""

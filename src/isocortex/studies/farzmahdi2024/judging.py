@@ -29,6 +29,8 @@ Intervals = dict[str, Interval]
 
 RECORDED = frozenset({"F19"})
 SIMULATED = frozenset({"F23"})
+OF_GIVEN = frozenset({"F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F13"})
+TABLED = "indices of given networks stand in the table; their claims are not judged yet"
 LAST_CONV = CONV_LAYERS[-1]
 
 
@@ -40,7 +42,7 @@ def per_seed(index: pd.DataFrame, **where: str) -> pd.Series:
 
 def paired(first: pd.Series, second: pd.Series) -> pd.Series:
     """Return the difference at the seeds that both have."""
-    return (first - second).dropna()
+    return first - second
 
 
 class Statistics:
@@ -71,8 +73,9 @@ class Statistics:
         rows = self._symmetry.query(
             "policy == @policy and layer == @layer and transform == @transform"
         )
-        weighted = (rows[measure] * rows["n"]).groupby(rows["seed"]).sum()
-        return weighted / rows["n"].groupby(rows["seed"]).sum()
+        defined = rows[f"n_{measure}"]
+        weighted = (rows[measure] * defined).groupby(rows["seed"]).sum()
+        return weighted / defined.groupby(rows["seed"]).sum().replace(0, np.nan)
 
     def slope(self, policy: str, transform: str) -> pd.Series:
         """Return the slope of equivariance over conv layers (per layer), one value a seed."""
@@ -174,9 +177,9 @@ def intervals_of(statistics: Statistics) -> Intervals:
     """Return the t interval over seeds of every statistic that has a value."""
     found = {}
     for name, compute in statistics.named().items():
-        values = compute().dropna().to_numpy()
-        if len(values):
-            found[name] = t_interval(values)
+        values = compute().to_numpy()
+        if np.isfinite(values).any():
+            found[name] = t_interval(values, nan="drop")
     return found
 
 
@@ -223,9 +226,22 @@ def neural_intervals(tables: Tables) -> Intervals:
 
 
 def judge_all(
-    tables: Tables, sources: Sequence[str], seeds: int, resamples: int
+    tables: Tables, sources: Sequence[str], seeds: int, resamples: int, objects: str
 ) -> list[Judgement]:
-    """Judge every claim: once for each training source, and once where none has a part in it."""
+    """Judge every claim: once for each training source, and once where none has a part in it.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+    sources : sequence of str
+        Training sources.
+    seeds : int
+        Networks of each diet.
+    resamples : int
+        Bootstrap samples of exemplars.
+    objects : str
+        Where the objects come from, for the condition of the verdicts.
+    """
     shared = shared_intervals(tables, resamples)
     neural = neural_intervals(tables)
     judgements = []
@@ -234,7 +250,8 @@ def judge_all(
         if claim.id in RECORDED:
             judgements.append(_neural(claim, neural))
         elif claim.id in SIMULATED:
-            judgements.append(judge(claim, shared, n_seeds=seeds, condition="simulated"))
+            drawn = tables["simulated"]["seed"].nunique()
+            judgements.append(judge(claim, shared, n_seeds=drawn, condition="simulated"))
         elif claim.id in NOT_BUILT:
             judgements.append(judge(claim, {}, n_seeds=seeds, reason=LATER))
         elif claim.id == "F18":
@@ -245,11 +262,15 @@ def judge_all(
                     claim,
                     {**shared, **by_source[source]},
                     n_seeds=seeds,
-                    condition=source,
+                    condition=f"{source}; {objects}",
                     reason=_missing(claim, tables),
                 )
                 for source in sources
             ]
+            if "given" in tables and claim.id in OF_GIVEN:
+                judgements.append(
+                    judge(claim, {}, n_seeds=seeds, condition="given networks", reason=TABLED)
+                )
     return judgements
 
 

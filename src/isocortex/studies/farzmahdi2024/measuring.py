@@ -38,6 +38,7 @@ class Measure(Step):
     a class), ``null`` (permutation of views), ``symmetry`` (invariance and equivariance by class).
     """
 
+    VERSION: ClassVar[str] = "2"
     REMOTE: ClassVar[bool] = True
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("device", "keep_recordings")
     network: Train
@@ -114,12 +115,17 @@ class Measure(Step):
         return pd.concat(rows, ignore_index=True)
 
 
+def rectified(responses: Tensor, layer: str) -> Tensor:
+    """Return responses after ReLU: the last layer has none of its own (5.1)."""
+    return responses.clamp(min=0) if layer == LAYERS[-1] else responses
+
+
 def layer_responses(recording: Recording, network: Train) -> dict[str, Tensor]:
     """Return z-scored responses (presentation, neuroid) of every layer and of the pooling route."""
     readouts = network.initial().readouts
     responses = {}
     for layer in LAYERS:
-        z, kept = symmetry.zscore(torch.from_numpy(recording[readouts[layer]]))
+        z, kept = symmetry.zscore(rectified(torch.from_numpy(recording[readouts[layer]]), layer))
         responses[layer] = z[:, kept]
         if layer == CONV_LAYERS[-1]:
             c, h, w = recording.maps(readouts[layer]).shape[1:]
@@ -146,7 +152,7 @@ def tuning(
     """
     index, rdms, null = [], [], []
     for layer, z in responses.items():
-        rdm = viewpoint.view_rdm(by_object(z, N_VIEWS))
+        rdm = object_rdms(z)
         index.append(
             pd.DataFrame(
                 {
@@ -178,6 +184,14 @@ def tuning(
     }
 
 
+def object_rdms(z: Tensor) -> Tensor:
+    """Return the RDM over views of every object; NaN throughout where no unit is alive."""
+    folded = by_object(z, N_VIEWS)
+    if z.shape[1] == 0:
+        return folded.new_full((len(folded), N_VIEWS, N_VIEWS), torch.nan)
+    return viewpoint.view_rdm(folded)
+
+
 def head_blocks(heads: dict[str, Tensor]) -> pd.DataFrame:
     """Return the design-pooled distances of heads at five views, by layer (5.3.9).
 
@@ -187,11 +201,27 @@ def head_blocks(heads: dict[str, Tensor]) -> pd.DataFrame:
         (heads, 5 views, neuroids); each unit is z-scored over these conditions.
     """
     parts = []
-    for layer, five in heads.items():
+    for layer, five in alive(heads, 1).items():
         flat, kept = symmetry.zscore(five.flatten(0, 1))
         pooled = design_pooled_rdms(flat[:, kept].reshape(*five.shape[:2], -1))
         parts.append(block_table(pooled).assign(layer=layer))
     return pd.concat(parts, ignore_index=True)
+
+
+def alive(heads: dict[str, Tensor], least: int) -> dict[str, Tensor]:
+    """Return the layers of which at least `least` units vary over the conditions."""
+    return {
+        layer: five
+        for layer, five in heads.items()
+        if five.shape[-1] and int(symmetry.zscore(five.flatten(0, 1))[1].sum()) >= least
+    }
+
+
+def median_index(heads: Tensor) -> float:
+    """Return the median index over heads at five views, units z-scored over the conditions."""
+    z, kept = symmetry.zscore(heads.flatten(0, 1))
+    rdm = viewpoint.view_rdm(z[:, kept].reshape(*heads.shape[:2], -1))
+    return float(viewpoint.mirror_symmetry_index(rdm).median())
 
 
 def noise_matched(heads: dict[str, Tensor], reliability: float) -> pd.DataFrame:
@@ -200,12 +230,13 @@ def noise_matched(heads: dict[str, Tensor], reliability: float) -> pd.DataFrame:
     One row a layer: mean and 95 % quantiles over draws of units and noise.
     """
     rows = []
-    for layer, five in heads.items():
+    for layer, five in alive(heads, 2).items():
         found = noise_matched_index(five, reliability)
         low, high = np.quantile(found.indices, [0.025, 0.975])
         rows.append(
             {
                 "layer": layer,
+                "without_noise": median_index(five),
                 "median_index": float(found.indices.mean()),
                 "low": low,
                 "high": high,
@@ -262,7 +293,7 @@ def _symmetry_rows(
         same = symmetry.invariance(x, y, g).numpy()
         moved = symmetry.equivariance(x, y, g).numpy()
     else:
-        x, y = torch.from_numpy(before[path]), torch.from_numpy(after[path])
+        x, y = (rectified(torch.from_numpy(r[path]), layer) for r in (before, after))
         same = symmetry.invariance(x, y).numpy()
         moved = np.full_like(same, np.nan)
     values = pd.DataFrame({"symmetry_class": classes, "invariance": same, "equivariance": moved})
@@ -270,7 +301,8 @@ def _symmetry_rows(
         invariance=("invariance", "mean"),
         equivariance=("equivariance", "mean"),
         n=("invariance", "size"),
-        n_undefined=("invariance", lambda v: int(v.isna().sum())),
+        n_invariance=("invariance", "count"),
+        n_equivariance=("equivariance", "count"),
     )
     table = grouped.reset_index()
     table.insert(0, "transform", transform)

@@ -97,7 +97,7 @@ def control_index(views: Mapping[str, Views]) -> pd.DataFrame:
 
 
 def training_table(networks: Sequence[Train], trained: Sequence[dict]) -> pd.DataFrame:
-    """Return one row a network: accuracy and last loss."""
+    """Return one row a network: accuracy on held-out pictures and last loss."""
     rows = []
     for step, found in zip(networks, trained, strict=True):
         history = found["history"]
@@ -107,9 +107,9 @@ def training_table(networks: Sequence[Train], trained: Sequence[dict]) -> pd.Dat
                 "policy": step.policy,
                 "seed": step.seed,
                 "n_labels": step.n_outputs,
+                "device": step.device,
                 "steps": 0 if history is None else step.steps,
                 "last_loss": np.nan if history is None else float(history["loss"].iloc[-1]),
-                "train_accuracy": found["accuracy"].get("train", np.nan),
                 "test_accuracy": found["accuracy"].get("test", np.nan),
             }
         )

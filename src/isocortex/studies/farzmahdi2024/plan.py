@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from isocortex import data as data_room
 from isocortex.errors import UserError
 from isocortex.studies.execution import Execution
 from isocortex.studies.farzmahdi2024.config import Configuration, Training
-from isocortex.studies.farzmahdi2024.given import MeasureGiven, checkpoint_checksum
+from isocortex.studies.farzmahdi2024.given import MeasureGiven, given_checksum
 from isocortex.studies.farzmahdi2024.measuring import Measure
 from isocortex.studies.farzmahdi2024.networks import Source, Train
 from isocortex.studies.farzmahdi2024.stimuli import Variant, Views
@@ -19,8 +21,8 @@ from isocortex.training.recipes import recipe
 
 AM_FILE = "neural/am_faceviews_monkeyB.npz"
 SOURCE_FILES = {"mnist": "images/mnist.npz", "cifar10": "images/cifar10_subset.zip"}
-LARGEST = {"glyphs": 10_800, "mnist": 60_000, "cifar10": 25_000}
-"""Most training images of each source."""
+LARGEST = {"glyphs": 10_800, "mnist": 54_210, "cifar10": 25_000}
+"""Most training images of each source, equal by class."""
 
 DATA_FILES = {
     "meshes": ("meshes/index.csv", "objects.source=procedural"),
@@ -78,6 +80,13 @@ def schedule(training: Training, source: Source, images: int) -> tuple[Optimiser
         halve_every=training.halve_every or None,
     )
     return own, training.steps, training.batch_size
+
+
+def training_device(asked: str) -> str:
+    """Return the device that ``auto`` stands for here: it is part of what a training is."""
+    if asked != "auto":
+        return asked
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 class Plan:
@@ -162,7 +171,7 @@ class Plan:
             data=self._data,
             data_checksum=checksum,
             checkpoint_every=training.checkpoint_every,
-            device=training.device,
+            device=training_device(training.device),
         )
 
     def measure(
@@ -181,16 +190,23 @@ class Plan:
             keep_recordings=recording.keep,
         )
 
-    def given(self, model: str) -> MeasureGiven:
-        """Return the step that measures a given network."""
-        given = self._chosen.given
-        weights = given.weights.get(model, "pretrained")
-        return self._execution.step(
-            MeasureGiven,
-            model=model,
-            weights=weights,
-            weights_checksum=checkpoint_checksum(weights),
-            views=self.views("categories", "symmetric", size=given.size),
-            batch_size=self._chosen.recording.batch_size,
-            device=self._chosen.recording.device,
-        )
+    def given(self) -> list[MeasureGiven]:
+        """Return the steps that measure each given network and its untrained twin."""
+        chosen = self._chosen.given
+        wanted = [
+            (model, weights)
+            for model in chosen.models
+            for weights in dict.fromkeys((chosen.weights.get(model, "pretrained"), "random"))
+        ]
+        return [
+            self._execution.step(
+                MeasureGiven,
+                model=model,
+                weights=weights,
+                checksum=given_checksum(model, weights),
+                views=self.views("categories", "symmetric", size=chosen.size),
+                batch_size=self._chosen.recording.batch_size,
+                device=self._chosen.recording.device,
+            )
+            for model, weights in wanted
+        ]

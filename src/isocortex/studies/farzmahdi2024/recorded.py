@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
+import torch
 
 from isocortex.brains.face_views import read_face_views
+from isocortex.measures.correlation import pearson
 from isocortex.studies.execution import Step
 from isocortex.studies.farzmahdi2024.facepatch_tables import analyse
 
@@ -54,6 +56,11 @@ def alignment(recorded: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
     """
     places = ["block", "view", "other_view"]
     both = networks.merge(recorded, on=places, suffixes=("", "_recorded"), validate="m:1")
-    by_block = both.groupby([*KEYS, "block"], sort=False)[["distance", "distance_recorded"]]
-    r = by_block.apply(lambda pair: pair["distance"].corr(pair["distance_recorded"]))
-    return r.rename("score").groupby(KEYS, sort=False).mean().reset_index()
+    rows = []
+    for key, blocks in both.groupby(KEYS, sort=False):
+        r = [
+            float(pearson(*torch.tensor(block[["distance", "distance_recorded"]].to_numpy().T)))
+            for _, block in blocks.groupby("block", sort=False)
+        ]
+        rows.append((*key, sum(r) / len(r)))
+    return pd.DataFrame(rows, columns=[*KEYS, "score"])

@@ -93,11 +93,11 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
         tables["alignment"] = alignment(tables["face_patch_blocks"], tables["blocks"])
 
     if chosen.given.models:
-        given = [plan.given(model) for model in chosen.given.models]
-        found = execution.sweep(("given networks",), given, lambda step: step.model)
+        given = plan.given()
+        found = execution.sweep(("given networks",), given, lambda step: step.title)
         tables["given"] = pd.concat(found, ignore_index=True)
 
-    judgements = judge_all(tables, sources, chosen.training.seeds, chosen.resamples)
+    judgements = judge_all(tables, sources, chosen.training.seeds, chosen.resamples, plan.source)
     return Findings(tables, judgements, checksums, tuple(notes))
 
 
@@ -153,7 +153,13 @@ STUDY = Study(
         "M is the mirror-symmetry index: the correlation of an object's 9 x 9 matrix of distances"
         " between views with its left-right reversal, the frontal column left out. Equidistant"
         " views give -1/8, not 0. Units are z-scored over each set of views; units without"
-        " variance are dropped and counted. Intervals of networks are Student's t over seeds,"
+        " variance are dropped and counted, and simulated populations are not z-scored. The last"
+        " layer is read after rectification. Silhouette and luminance alone (table control) are"
+        " mirror-symmetric over views for every object, since views at -90 and 90 degrees are"
+        " mirror images of each other in outline: read the index of asymmetric objects and of"
+        " untrained twins beside F1, F4 and F13. F3 and F4 speak of trained diets; untrained"
+        " networks are in the figure. F20 varies over seeds only, not over the recorded neurons."
+        " Intervals of networks are Student's t over seeds,"
         " contrasts paired by seed; those of pixels are BCa over exemplars and those of recorded"
         " neurons BCa over neurons. Thresholds were fixed before any run."
     ),
