@@ -1,5 +1,6 @@
 """What brains did: recorded populations and their importers."""
 
+from isocortex.brains import simulated
 from isocortex.brains.assembly import Assembly, Card
 from isocortex.brains.brainscore import read_brainscore
 from isocortex.brains.catalogue import catalogue, load, load_assembly
@@ -27,4 +28,5 @@ __all__ = [
     "read_public",
     "read_ringach",
     "read_sensorium",
+    "simulated",
 ]

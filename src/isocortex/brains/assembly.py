@@ -11,13 +11,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from isocortex.brains import assembly_checks as checks
 from isocortex.brains import assembly_files
 from isocortex.errors import UserError, unknown
 from isocortex.measures import reliability
+from isocortex.measures.reliability import Reliability
 from isocortex.stimuli import StimulusSet
 from isocortex.stimuli.stimulus_checks import Selection, positions
 
-RELIABILITIES: dict[str, Callable[..., Any]] = {"split_half": reliability.split_half}
+RELIABILITIES: dict[str, Callable[..., Reliability]] = {
+    "split_half": reliability.split_half,
+    "explainable_variance": reliability.explainable_variance,
+    "oracle": reliability.oracle,
+}
 """Name of a formula -> function of trials (repetitions, presentations, neuroids)."""
 
 
@@ -90,13 +96,15 @@ class Assembly:
         card: Card,
     ) -> None:
         name = card.name
-        self._trials = _floating(trials, 3, name)
-        self._responses = _means(_floating(responses, 2, name), self._trials, name)
+        self._trials = checks.floating(trials, 3, name)
+        self._responses = checks.means(checks.floating(responses, 2, name), self._trials, name)
         n, neuroids = self._responses.shape
-        self._units = _with_ids(units, neuroids, "neuroid_id", "neuroids", name)
+        self._units = checks.with_ids(units, neuroids, "neuroid_id", "neuroids", name)
         if presentations is None and stimuli is not None:
             presentations = stimuli.table
-        self._presentations = _with_ids(presentations, n, "stimulus_id", "presentations", name)
+        self._presentations = checks.with_ids(
+            presentations, n, "stimulus_id", "presentations", name
+        )
         if stimuli is not None and not np.array_equal(
             stimuli.table["stimulus_id"].to_numpy(), self._presentations["stimulus_id"].to_numpy()
         ):
@@ -104,7 +112,7 @@ class Assembly:
                 f"{name}: the stimulus_id of images and presentations differ; "
                 "give both in one order"
             )
-        _check_finite(self._responses, self._units, self._presentations, name)
+        checks.check_finite(self._responses, self._units, self._presentations, name)
         self._stimuli, self._card = stimuli, card
 
     @classmethod
@@ -127,15 +135,15 @@ class Assembly:
         UserError
             If no neuroid is complete, or as `Assembly`.
         """
-        trials = _floating(trials, 3, card.name)
-        means = _means(_floating(responses, 2, card.name), trials, card.name)
+        trials = checks.floating(trials, 3, card.name)
+        means = checks.means(checks.floating(responses, 2, card.name), trials, card.name)
         keep = np.isfinite(means).all(axis=0)
         if not keep.any():
             raise UserError(
                 f"{card.name}: no neuroid has a response to every presentation; "
                 "choose fewer presentations"
             )
-        units = _with_ids(units, means.shape[1], "neuroid_id", "neuroids", card.name)
+        units = checks.with_ids(units, means.shape[1], "neuroid_id", "neuroids", card.name)
         return cls(
             means[:, keep],
             trials=None if trials is None else trials[:, :, keep],
@@ -243,20 +251,20 @@ class Assembly:
             card=self._card,
         )
 
-    def reliability(self, method: str = "split_half", **options: Any) -> Any:
+    def reliability(self, method: str = "split_half", **options: Any) -> Reliability:
         """How far a neuroid agrees with itself over repetitions.
 
         Parameters
         ----------
         method : str
-            One of `RELIABILITIES`.
+            One of `RELIABILITIES`: "split_half", "explainable_variance" or "oracle".
         **options
-            Passed on, e.g. ``n_splits`` and ``seed`` of `measures.reliability.split_half`.
+            Of the function of that name in `measures.reliability`, e.g. ``n_splits`` and ``seed``.
 
         Returns
         -------
-        object
-            What the function of that name in `measures.reliability` returns.
+        measures.reliability.Reliability
+            Values of shape (neuroids,), with bounds and the name of the formula.
 
         Raises
         ------
@@ -271,6 +279,40 @@ class Assembly:
                 "use a recording with trials"
             )
         return RELIABILITIES[method](self._trials, **options)
+
+    def ceilings(self, method: str = "split_half", **options: Any) -> pd.DataFrame:
+        """Return `reliability` as a table that can be kept beside scores.
+
+        Parameters
+        ----------
+        method, **options
+            As in `reliability`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a neuroid: neuroid_id, ceiling, low, high, level, formula, n_presentations,
+            max_repetitions.
+
+        Raises
+        ------
+        UserError
+            As `reliability`.
+        """
+        found = self.reliability(method, **options)
+        shown = np.isfinite(self._trials)  # type: ignore[arg-type]
+        return pd.DataFrame(
+            {
+                "neuroid_id": self._units["neuroid_id"],
+                "ceiling": found.values,
+                "low": found.low,
+                "high": found.high,
+                "level": found.level,
+                "formula": found.formula,
+                "n_presentations": (shown.sum(axis=0) >= 2).sum(axis=0),
+                "max_repetitions": shown.sum(axis=0).max(axis=0),
+            }
+        )
 
     def save(self, folder: str | Path) -> Path:
         """Write the assembly to a folder: zarr, CSV tables, images and a card.
@@ -317,72 +359,3 @@ class Assembly:
             stimuli=stimuli,
             card=Card(**card),
         )
-
-
-def _floating(array: np.ndarray | None, ndim: int, name: str) -> np.ndarray | None:
-    if array is None:
-        return None
-    array = np.asarray(array)
-    if array.ndim != ndim or not (
-        np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)
-    ):
-        axes = (
-            "(presentations, neuroids)" if ndim == 2 else "(repetitions, presentations, neuroids)"
-        )
-        raise UserError(
-            f"{name}: an array of {array.dtype} {array.shape} was given where numbers {axes} "
-            "are needed; turn its axes"
-        )
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
-
-
-def _means(responses: np.ndarray | None, trials: np.ndarray | None, name: str) -> np.ndarray:
-    """Return the given means, or those of the trials; NaN where nothing was shown."""
-    if trials is None:
-        if responses is None:
-            raise UserError(f"{name}: give responses, trials, or both")
-        return responses
-    if responses is None:
-        shown = np.isfinite(trials)
-        count = shown.sum(axis=0)
-        total = np.where(shown, trials, 0).sum(axis=0, dtype=np.float64)
-        mean = total / np.where(count > 0, count, np.nan)
-        return mean.astype(trials.dtype)
-    if responses.shape != trials.shape[1:]:
-        raise UserError(
-            f"{name}: responses of shape {responses.shape} do not fit trials of shape "
-            f"{trials.shape}; the last two axes must agree"
-        )
-    return responses
-
-
-def _with_ids(table: pd.DataFrame | None, n: int, key: str, what: str, name: str) -> pd.DataFrame:
-    """Return the table with unique text ids in the first column and rows numbered from 0."""
-    table = pd.DataFrame(index=range(n)) if table is None else table.reset_index(drop=True)
-    if len(table) != n:
-        raise UserError(f"{name}: {n} {what} but {len(table)} rows in their table; give one each")
-    if key not in table:
-        table.insert(0, key, [str(i) for i in range(n)])
-    if table[key].isna().any():
-        raise UserError(f"{name}: row {int(table[key].isna().argmax())} has no {key}; name it")
-    table = table.assign(**{key: table[key].astype(str)})
-    twice = table[key].duplicated()
-    if twice.any():
-        raise UserError(
-            f"{name}: {key} {table[key][twice].iloc[0]!r} occurs twice; make ids unique"
-        )
-    return table[[key, *(c for c in table.columns if c != key)]]
-
-
-def _check_finite(
-    responses: np.ndarray, units: pd.DataFrame, presentations: pd.DataFrame, name: str
-) -> None:
-    bad = ~np.isfinite(responses)
-    if not bad.any():
-        return
-    row, column = np.argwhere(bad)[0]
-    raise UserError(
-        f"{name}: the response of neuroid {units['neuroid_id'][column]!r} to stimulus "
-        f"{presentations['stimulus_id'][row]!r} is not a number ({int(bad.any(axis=0).sum())} of "
-        f"{bad.shape[1]} neuroids have such); leave these neuroids or stimuli out"
-    )
