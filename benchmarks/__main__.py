@@ -24,7 +24,7 @@ import torch
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-VERSIONED = ("isocortex", "torch", "warp-lang", "numpy", "zarr", "pyvista")
+VERSIONED = ("isocortex", "torch", "warp-lang", "numpy", "zarr", "pyvista", "rsatoolbox")
 INTRODUCTION = """# Benchmarks
 
 Ratios between ways of doing the same work, measured in one run on one machine. Made by

@@ -51,12 +51,24 @@ def feature_gram(x: Tensor) -> Tensor:
         torch.linalg.vector_norm(centred, dim=(-2, -1))
         > _ROUNDING * torch.finfo(x.dtype).eps * size
     )
-    product = centred @ centred.mT
+    product = _with_itself(centred)
     return torch.where(varies[..., None, None] | product.isnan(), product, 0.0)
 
 
+def _with_itself(x: Tensor) -> Tensor:
+    """``x @ x.mT`` by columns of blocks below the diagonal: five eighths of the work."""
+    n = x.shape[-2]
+    step = max(64, -(-n // 4))
+    product = x.new_empty((*x.shape[:-1], n))
+    for start in range(0, n, step):
+        block = x[..., start:, :] @ x[..., start : start + step, :].mT
+        product[..., start:, start : start + step] = block
+        product[..., start : start + step, start:] = block.mT
+    return product
+
+
 def stacked_grams(grams: Array | Sequence[Array]) -> Tensor:
-    """Return one Gram or a sequence of them as a float64 tensor, shape (..., n, n).
+    """Copy one Gram or a sequence of them into a float64 tensor, shape (..., n, n).
 
     Raises
     ------
@@ -70,8 +82,11 @@ def stacked_grams(grams: Array | Sequence[Array]) -> Tensor:
             "Grams must be square and all of one size (presentations, presentations), not "
             f"{', '.join(map(str, sorted(shapes)))}; a feature matrix goes through gram(x) first"
         )
-    tensors = [to_torch(g).double() for g in parts]
-    return torch.stack(tensors) if isinstance(grams, list | tuple) else tensors[0]
+    tensors = [to_torch(g) for g in parts]
+    stacked = tensors[0].new_empty((len(parts), *tensors[0].shape), dtype=torch.float64)
+    for i, tensor in enumerate(tensors):
+        stacked[i] = tensor
+    return stacked if isinstance(grams, list | tuple) else stacked[0]
 
 
 def epsilon(grams: Array | Sequence[Array]) -> float:
@@ -83,31 +98,42 @@ def epsilon(grams: Array | Sequence[Array]) -> float:
 def double_centred(k: Tensor) -> Tensor:
     """Centre rows and columns, ``H K H`` with ``H = I - 1 1^T / n``, shape (..., n, n)."""
     rows = k.mean(dim=-1, keepdim=True)
-    return k - rows - rows.mT + rows.mean(dim=-2, keepdim=True)
-
-
-def u_centred(k: Tensor) -> Tensor:
-    """Centre without the diagonal (Szekely & Rizzo 2014), shape (..., n, n), n >= 4.
-
-    Off the diagonal ``K_ij - r_i / (n - 2) - r_j / (n - 2) + s / ((n - 1) (n - 2))``, with r the
-    row sums and s the sum of K without its diagonal; 0 on the diagonal. Inner products of two
-    such matrices are unbiased estimates of HSIC, up to the factor ``1 / (n (n - 3))``.
-    """
-    n = k.shape[-1]
-    hollow = k - torch.diag_embed(k.diagonal(dim1=-2, dim2=-1))
-    rows = hollow.sum(dim=-1, keepdim=True)
-    total = rows.sum(dim=-2, keepdim=True)
-    centred = hollow - (rows + rows.mT) / (n - 2) + total / ((n - 1) * (n - 2))
-    centred.diagonal(dim1=-2, dim2=-1).zero_()
-    return centred
+    return (k - rows).sub_(rows.mT).add_(rows.mean(dim=-2, keepdim=True))
 
 
 def unit_grams(k: Tensor, eps: float, debiased: bool) -> Tensor:
-    """Centre Grams and scale them to length 1, flat: shape (..., n * n), so that dots are CKA.
+    """Centre Grams in place and scale them to length 1, so that dot products are CKA.
 
-    NaN throughout where the centred Gram is nothing but the rounding of the Gram.
+    Biased: ``H K H`` with ``H = I - 1 1^T / n``. Debiased, without the diagonal (Szekely & Rizzo
+    2014): off it ``K_ij - r_i / (n - 2) - r_j / (n - 2) + s / ((n - 1) (n - 2))``, with r the row
+    sums and s the sum of K without its diagonal; 0 on it. Inner products of two such matrices are
+    unbiased estimates of HSIC, up to the factor ``1 / (n (n - 3))``.
+
+    Parameters
+    ----------
+    k : Tensor, shape (..., n, n)
+        Symmetric, float64, contiguous; overwritten. With `debiased` n is 4 or more.
+    eps : float
+        Rounding unit of the precision that the Grams came in.
+    debiased : bool
+        Which of the two.
+
+    Returns
+    -------
+    Tensor, shape (..., n * n)
+        The memory of `k`. NaN throughout where only the rounding of the Gram is left.
     """
-    centred = (u_centred if debiased else double_centred)(k).flatten(start_dim=-2)
-    norm = torch.linalg.vector_norm(centred, dim=-1, keepdim=True)
-    floor = _ROUNDING * eps * torch.linalg.vector_norm(k, dim=(-2, -1))[..., None]
-    return centred / torch.where(norm > floor, norm, torch.nan)
+    n = k.shape[-1]
+    size = torch.linalg.vector_norm(k, dim=(-2, -1))
+    diagonal = k.diagonal(dim1=-2, dim2=-1)
+    free = n - 2 if debiased else n
+    if debiased:
+        diagonal.zero_()
+    rows = k.sum(dim=-1, keepdim=True) / free
+    grand = rows.sum(dim=-2, keepdim=True) / (n - 1 if debiased else n)
+    k.sub_(rows - grand).sub_(rows.mT)
+    if debiased:
+        diagonal.zero_()
+    norm = torch.linalg.vector_norm(k, dim=(-2, -1))
+    norm = torch.where(norm > _ROUNDING * eps * size, norm, torch.nan)
+    return k.div_(norm[..., None, None]).flatten(start_dim=-2)

@@ -73,6 +73,21 @@ def test_all_pairs_of_layers_at_once(debiased: bool) -> None:
     np.testing.assert_allclose(itself, itself.T)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [3, 64, 65, 301])
+def test_gram_of_centred_features_in_blocks(n: int, dtype: type) -> None:
+    x = np.stack([responses(n, 7, s) for s in range(2)])
+    centred = x - x.mean(axis=1, keepdims=True)
+    expected = centred @ centred.swapaxes(-1, -2)
+    result = gram(x.astype(dtype))
+    assert result.dtype == dtype
+    np.testing.assert_allclose(result, expected, atol=1e-4 if dtype == np.float32 else 1e-11)
+    given = result.copy()
+    linear_cka(result, result, gram=True, debiased=n > 3)
+    cka_matrix(result, debiased=n > 3)
+    np.testing.assert_array_equal(result, given)  # what is given is not overwritten
+
+
 def test_leading_axes_broadcast() -> None:
     x, y = np.stack([responses(8, 4, s) for s in range(3)]), responses(8, 6, 7)
     result = linear_cka(x, y)
