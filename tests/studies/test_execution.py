@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from isocortex.errors import UserError
-from isocortex.studies.execution import Execution, Step, tick
+from isocortex.studies.execution import Execution, Step, code_fingerprint, tick
 
 
 class Double(Step):
@@ -78,6 +78,18 @@ def test_the_key_holds_nested_fields_and_versions(tmp_path: Path) -> None:
     finally:
         Double.VERSION = "1"
     assert total(1).infra.uid() == before
+
+
+def test_an_edit_of_the_rooms_computes_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = Execution(cache=tmp_path)
+    first = execution.run(("a",), execution.step(Double, x=3))
+    assert execution.step(Double, x=3).is_cached
+    assert len(code_fingerprint()) == 12
+    monkeypatch.setattr("isocortex.studies.execution.code_fingerprint", lambda: "0" * 12)
+    assert not execution.step(Double, x=3).is_cached
+    assert execution.run(("a",), execution.step(Double, x=3)) != first
 
 
 def test_without_a_cache_nothing_is_kept() -> None:

@@ -1,13 +1,15 @@
 """Steps: configurations whose result is cached, timed, resumed and, where asked, run elsewhere.
 
 A step is a pydantic model with one method, `compute`. Its result is kept by exca under a key made
-of the configuration (nested steps included), the version of each step's code and the checksums
-that the configuration carries; nothing is keyed by a bare name. A step that failed is tried again.
+of the configuration (nested steps included), the version of each step, the source code of the
+rooms that steps compute with, and the checksums that the configuration carries; nothing is keyed by
+a bare name. A step that failed is tried again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import logging
 import os
@@ -23,10 +25,23 @@ import exca
 import pydantic
 import submitit
 
+import isocortex
 from isocortex.errors import UserError
 
 Path_ = tuple[str, ...]
 Cluster = Literal["local", "slurm"]
+ROOMS = (
+    "arrays.py",
+    "statistics.py",
+    "stimuli",
+    "models",
+    "training",
+    "recording",
+    "measures",
+    "brains",
+)
+"""Where the numbers of steps are made; a study's own code is covered by each step's `VERSION`."""
+
 LONGEST_JOB_MINUTES = 24 * 60
 """Limit of one job of a sweep; a job that was cut short goes on from its checkpoint next time."""
 
@@ -85,6 +100,23 @@ class Outcome:
     seconds: float
 
 
+@functools.cache
+def code_fingerprint() -> str:
+    """Return a digest of the source code that steps compute with: an edit there computes anew."""
+    root = Path(isocortex.__file__).parent
+    digest = hashlib.sha256()
+    for room in ROOMS:
+        path = root / room
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def version_of(kind: type[Step]) -> str:
+    """Return what of the code is part of a step's key: its own version and that of the rooms."""
+    return f"{kind.VERSION}-{code_fingerprint()}"
+
+
 class Step(pydantic.BaseModel):
     """A configuration with a cached result.
 
@@ -115,7 +147,7 @@ class Step(pydantic.BaseModel):
 
     def part(self, kind: type[S], **fields: Any) -> S:
         """Return a step that this one computes on its way, kept in the same cache."""
-        infra = {"version": kind.VERSION, "mode": "retry", "folder": self.infra.folder}
+        infra = {"version": version_of(kind), "mode": "retry", "folder": self.infra.folder}
         return kind.model_validate({"infra": infra, **fields})
 
     @property
@@ -170,7 +202,7 @@ class Execution:
 
     def step(self, kind: type[S], **fields: Any) -> S:
         """Return a step of class `kind` that keeps its result in this execution's cache."""
-        infra: dict[str, Any] = {"version": kind.VERSION, "mode": "retry"}
+        infra: dict[str, Any] = {"version": version_of(kind), "mode": "retry"}
         if self.cache is not None:
             infra["folder"] = str(self.cache)
             if self.cluster is not None and kind.REMOTE:
