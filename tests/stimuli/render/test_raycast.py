@@ -174,6 +174,28 @@ def test_what_is_behind_the_camera_is_not_seen(
     assert covered(0.0) == (1 if perspective else pytest.approx(np.pi / 4, abs=0.05))
 
 
+@pytest.mark.parametrize("perspective", [False, True])
+def test_extreme_places_neither_hang_nor_break(
+    perspective: bool, sphere: Callable[..., Mesh]
+) -> None:
+    sheet = Mesh(
+        np.array([[-0.5, -0.5, 0], [0.5, -0.5, 0], [0, 0.5, -1], [0, 0, 1e-9]]),
+        np.array([[0, 1, 2], [0, 1, 3]]),
+    )
+    places = [(0, 0, -1e-300), (0, 0, -1e-12), (1e12, 0, -2), (0, -1e200, -2), (0, 0, -1e9)]
+    for scale in (1e-9, 1.0, 1e9):
+        views = Views(
+            np.arange(2).repeat(len(places)),
+            translation=places * 2,
+            scale=scale,
+            perspective=perspective,
+            extent=1.0,
+        )
+        got = Renderer([sheet, sphere(2)]).render(views, 16, 2)
+        assert torch.isfinite(got.image).all()
+        assert (torch.isinf(got.depth) == (got.mask == 0)).all()
+
+
 # --- promises ---
 
 

@@ -15,11 +15,27 @@ computed by mirrored arithmetic, bit by bit:
 - The samples of a pixel are added up in pairs from the left and the right.
 """
 
-# Annotations of kernels are values for Warp's compiler, not types for a type checker.
+# Annotations here are values for Warp's compiler, not types for a type checker.
 # mypy: ignore-errors
-# ruff: noqa: D103
 
 import warp as wp
+
+from isocortex.stimuli.render.optics import (
+    ONE,
+    ZERO,
+    Camera,
+    Lamp,
+    Shots,
+    Window,
+    across,
+    beam_through,
+    camera_of,
+    homogeneous,
+    lamp_of,
+    place,
+    shade,
+    towards_camera,
+)
 
 wp.set_module_options(
     {"enable_backward": False, "fuse_fp": False, "use_precompiled_headers": False}
@@ -28,9 +44,6 @@ wp.set_module_options(
 TIE = wp.constant(wp.float64(1.0e-6))  # of depth, in units of the object's radius
 FAR_APART = wp.constant(wp.float64(40.0))  # in units of TIE; exp(-40) is lost in rounding
 INFINITY = wp.constant(wp.float64(wp.inf))
-ZERO = wp.constant(wp.float64(0.0))
-ONE = wp.constant(wp.float64(1.0))
-TWO = wp.constant(wp.float64(2.0))
 
 Sample = wp.types.vector(length=5, dtype=wp.float64)  # red, green, blue, depth, hits
 
@@ -50,25 +63,6 @@ class Meshes:
 
 
 @wp.struct
-class Shots:
-    """The columns of `Views` on the device, one row an image."""
-
-    mesh: wp.array(dtype=wp.int32)
-    rotation: wp.array(dtype=wp.mat33d)
-    translation: wp.array(dtype=wp.vec3d)
-    scale: wp.array(dtype=wp.float64)
-    perspective: wp.array(dtype=wp.int32)
-    extent: wp.array(dtype=wp.float64)
-    light: wp.array(dtype=wp.vec3d)
-    diffuse: wp.array(dtype=wp.float64)
-    ambient: wp.array(dtype=wp.vec2d)
-    up: wp.array(dtype=wp.vec3d)
-    specular: wp.array(dtype=wp.float64)
-    shininess: wp.array(dtype=wp.float64)
-    background: wp.array(dtype=wp.vec3d)
-
-
-@wp.struct
 class Film:
     """What is exposed: the samples of some tiles, and the images that they become a part of."""
 
@@ -81,136 +75,6 @@ class Film:
     image: wp.array4d(dtype=wp.float32)  # empty at first: background, 0, infinite
     mask: wp.array4d(dtype=wp.float32)
     distance: wp.array4d(dtype=wp.float32)
-
-
-@wp.struct
-class Camera:
-    """Pose and lens of one image."""
-
-    rotation: wp.mat33d
-    translation: wp.vec3d
-    scale: wp.float64
-    perspective: wp.int32
-    extent: wp.float64
-    pitch: wp.float64  # half the distance of neighbouring samples, in units of the picture
-
-
-@wp.struct
-class Lamp:
-    """Light and gloss of one image."""
-
-    towards: wp.vec3d
-    diffuse: wp.float64
-    sky: wp.float64
-    ground: wp.float64
-    up: wp.vec3d
-    specular: wp.float64
-    shininess: wp.float64
-
-
-@wp.struct
-class Window:
-    """A rectangle of samples; the ends belong to it."""
-
-    top: wp.int32
-    bottom: wp.int32
-    left: wp.int32
-    right: wp.int32
-
-
-@wp.struct
-class Beam:
-    """A ray in the object's frame, as thick as a tile."""
-
-    start: wp.vec3
-    direction: wp.vec3
-    radius: wp.float32
-    length: wp.float32
-
-
-@wp.func
-def camera_of(shots: Shots, shot: int, width: int):
-    camera = Camera()
-    camera.rotation = shots.rotation[shot]
-    camera.translation = shots.translation[shot]
-    camera.scale = shots.scale[shot]
-    camera.perspective = shots.perspective[shot]
-    camera.extent = shots.extent[shot]
-    camera.pitch = camera.extent / wp.float64(width)
-    return camera
-
-
-@wp.func
-def lamp_of(shots: Shots, shot: int):
-    lamp = Lamp()
-    lamp.towards = shots.light[shot]
-    lamp.diffuse = shots.diffuse[shot]
-    lamp.sky = shots.ambient[shot][0]
-    lamp.ground = shots.ambient[shot][1]
-    lamp.up = shots.up[shot]
-    lamp.specular = shots.specular[shot]
-    lamp.shininess = shots.shininess[shot]
-    return lamp
-
-
-@wp.func
-def across(i: int, width: int, pitch: wp.float64):
-    """Position of sample `i` in the picture; that of width - 1 - i is its exact negative."""
-    return pitch * wp.float64(2 * i + 1 - width)
-
-
-@wp.func
-def place(camera: Camera, vertex: wp.vec3d):
-    """Vertex in camera axes as (x, y, depth)."""
-    p = camera.scale * (camera.rotation * vertex) + camera.translation
-    return wp.vec3d(p[0], p[1], -p[2])
-
-
-@wp.func
-def homogeneous(camera: Camera, p: wp.vec3d):
-    """Coordinates whose first two, divided by the third, are the place in the picture."""
-    h = wp.vec3d(p[0], p[1], ONE)
-    if camera.perspective != 0:
-        h = p
-    return h
-
-
-@wp.func
-def beam_through(window: Window, width: int, camera: Camera, centre: wp.vec3d, radius: wp.float64):
-    """Beam of all rays of a window; its length is 0 where the mesh lies behind the camera."""
-    x0 = across(window.left, width, camera.pitch)
-    x1 = across(window.right, width, camera.pitch)
-    y0 = across(window.top, width, camera.pitch)
-    y1 = across(window.bottom, width, camera.pitch)
-    x = (x0 + x1) / TWO
-    y = -(y0 + y1) / TWO
-    thick = wp.sqrt((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0)) / TWO
-
-    middle = place(camera, centre)
-    reach = camera.scale * radius
-    near = wp.max(ZERO, middle[2] - reach)
-    far = middle[2] + reach
-    start = wp.vec3d(x, y, -near)
-    end = wp.vec3d(x, y, -far)
-    if camera.perspective != 0:
-        start = near * wp.vec3d(x, y, -ONE)
-        end = far * wp.vec3d(x, y, -ONE)
-        thick = far * thick
-
-    beam = Beam()
-    beam.length = wp.float32(0.0)
-    if far > ZERO:
-        back = wp.transpose(camera.rotation)
-        a = back * (start - camera.translation) / camera.scale
-        b = back * (end - camera.translation) / camera.scale
-        # Thicker and longer than exact, by far more than float32 rounds.
-        slack = wp.float64(1.0e-5) * (wp.length(a) + wp.length(b) + radius)
-        step = wp.normalize(b - a)
-        beam.start = wp.vec3(a - slack * step)
-        beam.direction = wp.vec3(step)
-        beam.radius = wp.float32(thick / camera.scale + slack)
-        beam.length = wp.float32(wp.length(b - a) + TWO * slack)
-    return beam
 
 
 @wp.func
@@ -233,43 +97,15 @@ def window_of(a: wp.vec3d, b: wp.vec3d, c: wp.vec3d, camera: Camera, width: int,
         x1 = middle + unit * wp.max(wp.max(ha[0], hb[0]), hc[0]) + slack
         y0 = middle - unit * wp.max(wp.max(ha[1], hb[1]), hc[1]) - slack
         y1 = middle - unit * wp.min(wp.min(ha[1], hb[1]), hc[1]) + slack
-        window.left = wp.int32(wp.ceil(wp.max(x0, wp.float64(tile.left))))
-        window.right = wp.int32(wp.floor(wp.min(x1, wp.float64(tile.right))))
-        window.top = wp.int32(wp.ceil(wp.max(y0, wp.float64(tile.top))))
-        window.bottom = wp.int32(wp.floor(wp.min(y1, wp.float64(tile.bottom))))
-        if x1 < wp.float64(tile.left) or x0 > wp.float64(tile.right):
-            window.right = window.left - 1
-        if y1 < wp.float64(tile.top) or y0 > wp.float64(tile.bottom):
-            window.bottom = window.top - 1
+        first = wp.float64(tile.left)
+        last = wp.float64(tile.right)
+        window.left = wp.int32(wp.ceil(wp.clamp(x0, first, last + ONE)))
+        window.right = wp.int32(wp.floor(wp.clamp(x1, first - ONE, last)))
+        first = wp.float64(tile.top)
+        last = wp.float64(tile.bottom)
+        window.top = wp.int32(wp.ceil(wp.clamp(y0, first, last + ONE)))
+        window.bottom = wp.int32(wp.floor(wp.clamp(y1, first - ONE, last)))
     return window
-
-
-@wp.func
-def towards_camera(camera: Camera, p: wp.vec3d):
-    """Return the unit vector from a point (x, y, depth) to the camera, in camera axes."""
-    v = wp.vec3d(ZERO, ZERO, ONE)
-    if camera.perspective != 0:
-        v = wp.normalize(wp.vec3d(-p[0], -p[1], p[2]))
-    return v
-
-
-@wp.func
-def shade(lamp: Lamp, normal: wp.vec3d, view: wp.vec3d, color: wp.vec3d):
-    """Lambert, hemispheric ambient light, Blinn-Phong; red, green, blue of at most 1, and 1."""
-    lambert = wp.max(ZERO, wp.dot(normal, lamp.towards))
-    height = (wp.dot(normal, lamp.up) + ONE) / TWO
-    ambient = lamp.sky * height + lamp.ground * (ONE - height)
-    gloss = ZERO
-    if lamp.specular > ZERO and lambert > ZERO:
-        half = wp.normalize(lamp.towards + view)
-        gloss = lamp.specular * wp.pow(wp.max(ZERO, wp.dot(normal, half)), lamp.shininess)
-    c = (ambient + lamp.diffuse * lambert) * color + wp.vec3d(gloss, gloss, gloss)
-    return wp.vec4f(
-        wp.float32(wp.min(c[0], ONE)),
-        wp.float32(wp.min(c[1], ONE)),
-        wp.float32(wp.min(c[2], ONE)),
-        1.0,
-    )
 
 
 @wp.func

@@ -22,6 +22,7 @@ from isocortex.errors import UserError, unknown
 from isocortex.stimuli.render import kernels
 from isocortex.stimuli.render.mesh import LUMINANCE_WEIGHTS, FloatArray, IntArray, Mesh
 from isocortex.stimuli.render.normals import corner_normals, face_normals
+from isocortex.stimuli.render.optics import Shots
 from isocortex.stimuli.render.views import Views
 
 __all__ = ["Renderer", "Rendering", "Views"]
@@ -94,8 +95,9 @@ class Renderer:
         _start_warp()
         self._warp_device = wp.device_from_torch(self.device)
         self._faces = [_canonical(mesh.vertices, mesh.faces) for mesh in self.meshes]
-        self._bvhs = [self._bvh(m, f) for m, f in zip(self.meshes, self._faces, strict=True)]
-        self._table = self._mesh_table()
+        with _stream_of_torch(self.device):
+            self._bvhs = [self._bvh(m, f) for m, f in zip(self.meshes, self._faces, strict=True)]
+            self._table = self._mesh_table()
         self._normals: dict[str, Any] = {}
 
     def render(
@@ -180,7 +182,7 @@ class Renderer:
             film.image = wp.from_torch(image)
             film.mask = wp.from_torch(mask)
             film.distance = wp.from_torch(depth)
-            shots: Any = kernels.Shots()
+            shots: Any = Shots()
             for name, dtype in _COLUMNS.items():
                 setattr(shots, name, self._array(getattr(views, name), dtype))
             self._table.normals = self._normals_for(shading)
