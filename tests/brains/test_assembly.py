@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from isocortex.brains import Assembly, Card, load
 from isocortex.brains.repetitions import stacked
@@ -231,3 +233,13 @@ def test_trials_are_stacked_in_the_order_of_recording(dtype: type) -> None:
     assert np.isnan(out[:, [1, 3]]).all()
     np.testing.assert_array_equal(stacked(values, cell, 4, most=2), out[:2])
     assert stacked(values[:0], cell[:0], 4).shape == (0, 4, 2)
+
+
+@given(cell=st.lists(st.integers(0, 4), max_size=30), most=st.none() | st.integers(1, 4))
+def test_stacking_loses_and_mixes_nothing(cell: list[int], most: int | None) -> None:
+    values = np.arange(len(cell), dtype=float)
+    out = stacked(values, np.array(cell, dtype=int), 5, most)
+    for c in range(5):
+        mine = [v for v, k in zip(values, cell, strict=True) if k == c][:most]
+        assert list(out[: len(mine), c]) == mine
+        assert np.isnan(out[len(mine) :, c]).all()

@@ -17,7 +17,7 @@ import pytest
 import xarray as xr
 from tests.brains import brainscore_files as files
 
-from isocortex.brains import Card, public_assemblies, read_brainscore, read_public
+from isocortex.brains import Card, load, public_assemblies, read_brainscore, read_public
 from isocortex.brains.public_assemblies import PUBLIC, PublicAssembly
 from isocortex.errors import UserError
 
@@ -79,6 +79,15 @@ def test_region_and_saving(written: files.Written, tmp_path: Path) -> None:
     assert type(a).load(a.save(tmp_path / "saved")).responses.identical(a.responses)
 
 
+@pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.float64])
+def test_spikes_of_any_kind_are_numbers(tmp_path: Path, kind: type) -> None:
+    recorded = (files.array() > 0).astype(kind)
+    recorded["time_bin_start"].attrs["units"] = "ms"  # a number, not a duration
+    a = read_brainscore(*files.write(tmp_path, recorded).paths, window=(50, 200))
+    order = list(a.presentations["stimulus_id"])
+    np.testing.assert_allclose(a.responses.values, by_hand(recorded, 50, 200, order), rtol=1e-6)
+
+
 def test_blocks_do_not_change_anything(
     written: files.Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +142,11 @@ def _entry(name: str) -> Callable[[Path], None]:
     return add
 
 
+def _bomb(path: Path) -> None:
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros.png", bytes(2**26 + 1))
+
+
 def _without_image(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("im0.png", files.png(1))
@@ -178,6 +192,7 @@ def _twice(path: Path) -> None:
         (2, _entry("/etc/evil.png"), "leads out"),
         (2, _entry("a/../../evil.png"), "leads out"),
         (2, _entry("C:evil.png"), "leads out"),
+        (2, _bomb, "no image for here"),
         (2, _without_image, "images are missing"),
         (2, _odd_image, "as an image"),
     ],
@@ -289,6 +304,19 @@ def test_a_wrong_or_missing_download_leaves_nothing(server: Path, tmp_path: Path
     with pytest.raises(UserError, match=r"cannot fetch assy\.nc"):
         read_public("toy", cache, download=True)
     assert list(cache.iterdir()) == []
+
+
+def test_fetched_assemblies_have_a_name(
+    server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / name)
+    with pytest.raises(UserError, match="download=True"):
+        load("toy.IT")
+    read_public("toy", download=True)
+    assert load("toy.IT").shape == (5, 2)
+    assert load("toy").shape == (5, 4)
+    with pytest.raises(UserError, match="unknown region 'V9'"):
+        load("toy.V9")
 
 
 def test_public_names() -> None:

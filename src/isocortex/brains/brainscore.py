@@ -122,7 +122,7 @@ def _recorded(
 ) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     """Return responses (presentation, neuroid), the stimulus of each presentation, and units."""
     try:
-        with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as opened:
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
             array = _only_array(opened, path)
             ids = _coordinate(array, "stimulus_id", "presentation", path)
             units = _units(array, path)
@@ -147,7 +147,7 @@ def _only_array(opened: xr.Dataset, path: Path) -> xr.DataArray:
     for old, new in _LEGACY.items():
         if old in opened.coords and new not in opened.coords:
             array = array.rename({old: new})
-    if not np.issubdtype(array.dtype, np.number):
+    if array.dtype.kind not in "biuf":
         raise UserError(f"'{path}' holds {array.dtype} where numbers are needed; {MEND}")
     return array.transpose(*[d for d in _DIMS if d in array.dims])
 

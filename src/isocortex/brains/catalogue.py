@@ -16,6 +16,7 @@ from isocortex.brains.assembly import Assembly, Card
 from isocortex.brains.assembly_files import CARD
 from isocortex.brains.human_rdms import read_objects92
 from isocortex.brains.orientation import OrientationTable, read_ringach
+from isocortex.brains.public_assemblies import PUBLIC, read_public
 from isocortex.errors import UserError, unknown
 
 
@@ -116,7 +117,9 @@ def load(name: str, data: str | os.PathLike[str] | None = None) -> Any:
     Parameters
     ----------
     name : str
-        A name of `catalogue`, or the path of a folder that `Assembly.save` wrote.
+        A name of `catalogue`; the path of a folder that `Assembly.save` wrote; or a public
+        Brain-Score assembly that `read_public` has fetched, if wanted with its region, as in
+        ``"MajajHong2015.IT"``.
     data : path, optional
         The data folder; ISOCORTEX_DATA if not given.
 
@@ -133,6 +136,9 @@ def load(name: str, data: str | os.PathLike[str] | None = None) -> Any:
     if name not in CATALOGUE:
         if (Path(name) / CARD).is_file():
             return Assembly.load(name)
+        public, _, region = name.partition(".")
+        if public in PUBLIC:
+            return read_public(public, region=region or None)
         raise unknown(
             "recording",
             name,

@@ -16,6 +16,8 @@ from isocortex.stimuli.stimulus_checks import FILE_COLUMN
 
 MEND = "replace it by an intact copy"
 
+_LARGEST = 2**26  # bytes of one image file
+
 
 def existing(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file that must be there.
@@ -51,14 +53,21 @@ def check_archive(path: Path) -> None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
+            for info in archive.infolist():
+                name = info.filename
                 parts = PurePosixPath(name.replace("\\", "/")).parts
                 if ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
                     raise UserError(
                         f"'{path}' holds {name!r}, which leads out of the archive; do not use it"
                     )
+                if info.file_size > _LARGEST:
+                    raise UserError(
+                        f"{name} in '{path}' claims {info.file_size} bytes; "
+                        "that is no image for here"
+                    )
             broken = archive.testzip()
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        # NotImplementedError, an unknown compression, is a RuntimeError.
         reason = " ".join(str(error).split())
         raise UserError(f"cannot read '{path}' ({reason}); {MEND}") from None
     if broken is not None:
