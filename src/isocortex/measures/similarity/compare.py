@@ -191,18 +191,31 @@ def _pairs_alike(w: Tensor, key: Tensor) -> Tensor:
 
 
 def _discordant(key: Tensor, w: Tensor) -> Tensor:
-    """Weight of the pairs whose keys stand in the wrong order, digit by binary digit."""
+    """Weight of the pairs whose keys stand in the wrong order, digit by binary digit.
+
+    From the highest digit down, the entries of each group with equal digits so far are parted
+    into those with a 0 and those with a 1; every 1 that stood before a 0 is a pair out of order.
+    """
+    m = key.shape[-1]
     total = torch.zeros_like(w[..., 0])
+    place = torch.arange(m, device=key.device).expand_as(key)
+    start, end = torch.zeros_like(key), torch.full_like(key, m - 1)
     for level in reversed(range(int(key.max()).bit_length())):
-        start, _ = _ties(key >> (level + 1))
-        one = (key >> level) & 1
-        ones = (w * one).cumsum(dim=-1)
-        before = ones - w * one
-        before = before - before.gather(-1, start.expand(w.shape))
-        total += (w * (1 - one) * before).sum(dim=-1)
-        order = (key >> level).argsort(dim=-1, stable=True)
-        key = key.gather(-1, order)
-        w = w.gather(-1, order.expand(w.shape))
+        zero = 1 - ((key >> level) & 1)
+        ones = (w * (1 - zero)).cumsum(dim=-1)
+        first = start.expand(w.shape)
+        # A group's first entry may be a 1 itself, which the sum before it does not hold.
+        before = ones - (ones - w * (1 - zero)).gather(-1, first)
+        total += (w * zero * before).sum(dim=-1)
+        zeros = zero.cumsum(dim=-1)
+        earlier = (zeros - zero).gather(-1, start)
+        middle = start + zeros.gather(-1, end) - earlier
+        position = zeros - zero - earlier
+        position = torch.where(zero == 1, start + position, middle + place - start - position)
+        start = torch.empty_like(key).scatter_(-1, position, torch.where(zero == 1, start, middle))
+        end = torch.empty_like(key).scatter_(-1, position, torch.where(zero == 1, middle - 1, end))
+        key = torch.empty_like(key).scatter_(-1, position, key)
+        w = torch.empty_like(w).scatter_(-1, position.expand(w.shape), w)
     return total
 
 

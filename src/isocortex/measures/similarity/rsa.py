@@ -148,8 +148,9 @@ def noise_ceiling(
         For an unknown method, fewer than two subjects or three stimuli, or RDMs that hold NaN.
     """
     rdms = _checked(subjects, method, vectors)
-    one = rdms.new_ones(1, len(rdms))
-    lower, upper = _ceilings(method, rdms[None], one, rdms.new_ones(1, 1, rdms.shape[1]))
+    weights = rdms.new_ones(1, 1, rdms.shape[1])
+    comparable = _comparable(method, rdms[None], weights)
+    lower, upper = _ceilings(method, comparable, rdms.new_ones(1, len(rdms)), weights)
     return NoiseCeiling(
         lower=float(lower.mean()),
         upper=float(upper.mean()),
@@ -243,13 +244,15 @@ def bootstrap_rsa(
     step = max(1, _CHUNK_BYTES // (8 * m * (n_subjects + len(predicted))))
     scores, ceilings = [], []
     for start in range(0, n_draws, step):
-        part = shown[start : start + step]
-        c = drawn[start : start + step]
-        a, b, weights = _sampled(predicted, data, part[:, j] * part[:, k])
+        part, c = shown[start : start + step], drawn[start : start + step]
+        weights = (part[:, j] * part[:, k])[:, None]
+        a, b = (_comparable(method, x[None], weights) for x in (predicted, data))
+        a, b, weights = _sampled(a, b, weights)
         scores.append(_mean(_agreement(method, a, b, weights), c[:, None]))
         ceilings.append(torch.stack([_mean(x, c) for x in _ceilings(method, b, c, weights)], 1))
     whole = data.new_ones(1, 1, m)
-    agreement = _agreement(method, predicted[None], data[None], whole)[0]
+    a, b = (_comparable(method, x[None], whole) for x in (predicted, data))
+    agreement = _agreement(method, a, b, whole)[0]
     sizes = [{"stimuli": n, "subjects": n_subjects}[name] for name in over]
     return RSA(
         scores=like(agreement.mean(dim=1), subjects),
@@ -291,14 +294,16 @@ def _sampled(models: Tensor, subjects: Tensor, weights: Tensor) -> tuple[Tensor,
 
     Returns
     -------
-    Tensor, shapes (draws or 1, models, kept), (draws or 1, subjects, kept), (draws, 1, kept)
+    Tensor, shapes (draws, models, kept), (draws, subjects, kept), (draws, 1, kept)
     """
-    kept = int((weights > 0).sum(dim=-1).max())
-    if kept == weights.shape[-1]:
-        return models[None], subjects[None], weights[:, None]
-    index = (weights > 0).byte().argsort(dim=-1, descending=True, stable=True)[:, :kept]
-    a, b = (x[:, index].transpose(0, 1) for x in (models, subjects))
-    return a, b, weights.gather(-1, index)[:, None]
+    held = weights > 0
+    kept = int(held.sum(dim=-1).max())
+    index = held.byte().argsort(dim=-1, descending=True, stable=True)[..., :kept]
+    a, b = (
+        x.expand(len(weights), -1, -1).gather(-1, index.expand(-1, x.shape[1], -1))
+        for x in (models, subjects)
+    )
+    return a, b, weights.gather(-1, index)
 
 
 def _mean(values: Tensor, counts: Tensor) -> Tensor:
@@ -309,11 +314,21 @@ def _mean(values: Tensor, counts: Tensor) -> Tensor:
 
 _UNITS = {
     "pearson": unit_distances,
+    "spearman": unit_distances,
     "cosine": unit_scaled,
     "whitened_cosine": unit_whitened,
-    "spearman": lambda x, weights: unit_distances(ranks(x, weights), weights),
 }
-"""Methods that are dot products of something of length 1."""
+"""Methods that are dot products of something of length 1, of ranks for Spearman."""
+
+_OF_RANKS = ("spearman", "tau_a")
+
+
+def _comparable(method: str, rdms: Tensor, weights: Tensor) -> Tensor:
+    """Replace distances by their ranks in each sample, where the method compares ranks.
+
+    The order of the distances is that of all samples; only the ranks are each sample's own.
+    """
+    return ranks(rdms, weights) if method in _OF_RANKS else rdms
 
 
 def _agreement(method: str, models: Tensor, subjects: Tensor, weights: Tensor) -> Tensor:
@@ -328,7 +343,7 @@ def _ceilings(
     method: str, subjects: Tensor, counts: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Similarity of every subject to the mean of the others and of all, (draws, subjects) each."""
-    if method in ("spearman", "tau_a"):
+    if method in _OF_RANKS:
         return _rank_ceilings(method, subjects, counts, weights)
     u = _UNITS[method](subjects, weights)
     r = u @ u.mT
@@ -343,14 +358,13 @@ def _ceilings(
 
 
 def _rank_ceilings(
-    method: str, subjects: Tensor, counts: Tensor, weights: Tensor
+    method: str, ranked: Tensor, counts: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor]:
-    ranked = ranks(subjects, weights)
     share = counts[..., None] * ranked
     total = share.sum(dim=-2, keepdim=True)
     if method == "tau_a":
         compare = METHODS[method]
         return compare(total - share, ranked, weights), compare(total, ranked, weights)
     u = unit_distances(ranked, weights)
-    lower, upper = (_UNITS[method](x, weights) for x in (total - share, total))
+    lower, upper = (unit_distances(ranks(x, weights), weights) for x in (total - share, total))
     return (lower * u).sum(dim=-1), (upper * u).sum(dim=-1)
