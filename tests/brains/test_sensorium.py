@@ -11,7 +11,7 @@ import pytest
 from isocortex.brains import Assembly, read_sensorium
 from isocortex.errors import UserError
 
-IDS = np.array([11, 5, 7, 5, 5, 9, 7])
+IDS = np.array([7, 11, 5, 11, 11, 9, 5])
 TIERS = np.array(["train", "test", "test", "test", "test", "validation", "test"])
 N = 4
 
@@ -49,7 +49,7 @@ def responses(folder: Path, trials: list[int]) -> np.ndarray:
 def test_trials_of_an_image_are_its_repetitions(tmp_path: Path) -> None:
     folder = write(tmp_path)
     a = read_sensorium(folder, degrees=60)
-    assert list(a.presentations["stimulus_id"]) == ["11", "5", "7", "9"]
+    assert list(a.presentations["stimulus_id"]) == ["7", "11", "5", "9"]
     assert list(a.presentations["tier"]) == ["train", "test", "test", "validation"]
     assert a.trials is not None
     assert a.trials.shape == (3, 4, N)
@@ -60,7 +60,7 @@ def test_trials_of_an_image_are_its_repetitions(tmp_path: Path) -> None:
     )
     assert a.stimuli is not None
     assert a.stimuli.degrees == 60
-    for shown, identifier in zip(a.stimuli.images().numpy(), (11, 5, 7, 9), strict=True):
+    for shown, identifier in zip(a.stimuli.images().numpy(), (7, 11, 5, 9), strict=True):
         np.testing.assert_allclose(shown * 255, image(identifier), rtol=1e-6)
     assert list(a.units["neuroid_id"]) == ["100", "101", "102", "103"]
     assert {"area", "animal_ids", "cell_motor_coordinates_z"} < set(a.units.columns)
@@ -71,7 +71,7 @@ def test_trials_of_an_image_are_its_repetitions(tmp_path: Path) -> None:
 def test_tiers(tmp_path: Path) -> None:
     folder = write(tmp_path)
     a = read_sensorium(folder, tiers=["test"])
-    assert list(a.presentations["stimulus_id"]) == ["5", "7"]
+    assert list(a.presentations["stimulus_id"]) == ["11", "5"]
     single = read_sensorium(folder, tiers=["train", "validation"])
     assert single.trials is None
     np.testing.assert_array_equal(single.responses.values, responses(folder, [0, 5]))

@@ -49,6 +49,8 @@ def test_simple_cells_follow_the_phase_and_complex_cells_do_not() -> None:
     modulation = 2 * spectrum[1] / spectrum[0]  # F1 / F0; pi / 2 for a half-wave rectified sine
     np.testing.assert_allclose(modulation[:8], np.pi / 2, rtol=0.02)
     assert modulation[8:][best[8:]].max() < 0.1
+    complex_ = made.expected[:, 8:][:, best[8:]]
+    assert (np.ptp(complex_, axis=0) < 0.2 * complex_.mean(axis=0)).all()
 
 
 def test_cells_prefer_their_orientation_and_frequency() -> None:
