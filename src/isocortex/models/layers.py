@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from isocortex.errors import UserError
-from isocortex.models.calls import call_name
+from isocortex.models.calls import call_name, first_tensor
 from isocortex.models.receptive_fields import FieldTracker, ReceptiveField
 
 
@@ -67,7 +66,7 @@ def trace_layers(network: nn.Module, input_shape: tuple[int, int, int]) -> dict[
 
     def note(path: str, module: nn.Module, output: Any) -> None:
         calls[path] += 1
-        tensor = _first_tensor(output)
+        tensor = first_tensor(output)
         if tensor is not None:
             name = call_name(path, calls[path])
             shape = tuple(tensor.shape[1:])
@@ -141,13 +140,3 @@ def _in_channels(network: nn.Module) -> int:
         f"{type(network).__name__} has no convolution that says how many channels an image has; "
         "give input_size as (c, h, w)"
     )
-
-
-def _first_tensor(output: Any) -> Tensor | None:
-    if isinstance(output, Tensor):
-        return output
-    if isinstance(output, Mapping):
-        output = tuple(output.values())
-    if isinstance(output, tuple | list):
-        return next((t for t in map(_first_tensor, output) if t is not None), None)
-    return None
