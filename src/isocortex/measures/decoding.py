@@ -271,24 +271,27 @@ class _Run:
         self, fits: list[tuple[Factors, Fold]], train: np.ndarray, y: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Decode targets (orders, n, c): (orders, tested, c) and penalties (orders, 1 or c)."""
-        orders, _, columns = y.shape
-        width = 1 if self.categories else columns
-        errors = y.new_zeros((len(self.penalties), orders, columns))
+        orders, n, columns = y.shape
+        # All orders side by side, so that each penalty is one product.
+        wide = y.transpose(0, 1).reshape(n, orders * columns)
+        errors = wide.new_zeros((len(self.penalties), wide.shape[1]))
         for factors, (a, b) in fits[1:]:
-            fitted, tested = (y[:, torch.from_numpy(rows).to(y.device)] for rows in (a, b))
-            mean = fitted.mean(dim=1, keepdim=True)
-            weights = factors.train.T @ (fitted - mean)
+            fitted, tested = (wide[torch.from_numpy(rows).to(y.device)] for rows in (a, b))
+            mean = fitted.mean(dim=0)
+            weights, residual = factors.train.T @ (fitted - mean), tested - mean
             for i, alpha in enumerate(self.penalties * _length(factors)):
                 decoded = (factors.test / (factors.values + alpha)) @ weights
-                errors[i] += (tested - mean - decoded).square().sum(dim=1)
-        total = errors.sum(dim=-1, keepdim=True) if self.categories else errors
-        alpha = self.penalties[total.argmin(dim=0)].reshape(orders, 1, width)
+                errors[i] += (residual - decoded).square().sum(dim=0)
+        total = errors.view(len(errors), orders, columns)
+        total = total.sum(dim=-1, keepdim=True) if self.categories else total
+        alpha = self.penalties[total.argmin(dim=0)]
         factors, _ = fits[0]
-        fitted = y[:, torch.from_numpy(train).to(y.device)]
-        mean = fitted.mean(dim=1, keepdim=True)
-        weights = factors.train.T @ (fitted - mean)
-        shrunk = weights / (factors.values[:, None] + alpha * _length(factors))
-        return factors.test @ shrunk + mean, alpha[:, 0]
+        fitted = wide[torch.from_numpy(train).to(y.device)]
+        mean = fitted.mean(dim=0)
+        penalty = alpha.expand(orders, columns).reshape(-1) * _length(factors)
+        weights = (factors.train.T @ (fitted - mean)) / (factors.values[:, None] + penalty)
+        decoded = factors.test @ weights + mean
+        return decoded.view(len(decoded), orders, columns).transpose(0, 1), alpha
 
     def _parts(self, true: Tensor, decoded: Tensor, mean: Tensor) -> Tensor:
         """Return what the score is a ratio of, (orders, tested, 2, c): hits, counts; or squares."""
