@@ -67,24 +67,26 @@ def factorise(x: Tensor, gram: bool, train: np.ndarray, test: np.ndarray) -> Fac
         mean = inner.mean(dim=0)
         across = across - across.mean(dim=1, keepdim=True) - mean + mean.mean()
         inner = inner - mean - mean[:, None] + mean.mean()
-        values, vectors = _eigh(inner)
+        values, vectors = _eigh(inner, centred=True)
         return Factors(values, vectors, across @ vectors)
     fitted = x[a]
     mean = fitted.mean(dim=0)
     fitted, tested = fitted - mean, x[b] - mean
     if fitted.shape[1] > fitted.shape[0]:
-        values, vectors = _eigh(fitted @ fitted.T)
+        values, vectors = _eigh(fitted @ fitted.T, centred=True)
         return Factors(values, vectors, tested @ (fitted.T @ vectors))
-    values, vectors = _eigh(fitted.T @ fitted)
+    values, vectors = _eigh(fitted.T @ fitted, centred=False)
     length = values.sqrt()
     return Factors(values, fitted @ (vectors / length), tested @ (vectors * length))
 
 
-def _eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues above rounding and their vectors."""
+def _eigh(matrix: Tensor, *, centred: bool) -> tuple[Tensor, Tensor]:
+    """Eigenvalues above rounding and their vectors; at most n - 1 where rows were centred."""
     values, vectors = torch.linalg.eigh(matrix)
     floor = len(matrix) * torch.finfo(matrix.dtype).eps * values[-1].abs()
     kept = values > floor
+    if centred:
+        kept[0] = False
     return values[kept], vectors[:, kept]
 
 
@@ -142,8 +144,10 @@ def ridge_cv(
 
     Notes
     -----
-    Leave-one-out residuals are ``(y - H y)_i / (1 - H_ii)`` with the hat matrix of ridge and
-    intercept, ``H = 1/n + U S^2 (S^2 + a)^-1 U'``.
+    The residuals of presentations b that were left out are ``((1 - H)_bb)^-1 ((1 - H) y)_b`` with
+    the hat matrix of ridge and intercept, ``H = 1/n + U S^2 (S^2 + a)^-1 U'``, so that inner folds
+    need no factorisation of their own. Inner folds that are large against the features, or that
+    do not train on all the rest, are factorised each by itself.
     """
     problem = prepare(features, targets, folds, gram=gram, groups=groups, seed=seed)
     penalties = check_alphas(alphas).to(problem.x.device)
@@ -160,11 +164,14 @@ def ridge_cv(
         if len(penalties) == 1:
             errors = y.new_zeros((1, y.shape[1]))
         elif isinstance(inner, str):
-            errors = _leave_one_out(factors, y, penalties)
+            errors = left_out_errors(factors, y, penalties, None)
         else:
             members = None if labels is None else labels[train]
             splits = as_folds(inner, len(train), groups=members, seed=seed, what="inner")
-            errors = _inner_errors(problem, train, splits, penalties)
+            if _from_one_factorisation(splits, len(train), len(factors.values)):
+                errors = left_out_errors(factors, y, penalties, [b for _, b in splits])
+            else:
+                errors = _inner_errors(problem, train, splits, penalties)
         alpha = penalties[errors.argmin(dim=0)]
         chosen.append(alpha)
         mean = y.mean(dim=0)
@@ -242,16 +249,64 @@ def _inner_errors(
     return total
 
 
-def _leave_one_out(factors: Factors, y: Tensor, alphas: Tensor) -> Tensor:
-    """Squared leave-one-out error of each penalty and target, shape (a, t)."""
-    centred = y - y.mean(dim=0)
-    weights = factors.train.T @ centred
+def _from_one_factorisation(splits: list[Fold], n: int, rank: int) -> bool:
+    """Whether all inner folds train on all the rest, and are smaller than the rank of the whole."""
+    return all(len(a) + len(b) == n and len(b) < rank for a, b in splits)
+
+
+def left_out_errors(
+    factors: Factors, y: Tensor, alphas: Tensor, blocks: list[np.ndarray] | None
+) -> Tensor:
+    """Squared error of training rows as predicted by the others, in closed form.
+
+    Parameters
+    ----------
+    factors : Factors
+        Of all training rows.
+    y : Tensor, shape (trained, t)
+        Their targets.
+    alphas : Tensor, shape (a,)
+        Penalties.
+    blocks : list of numpy.ndarray of int, or None
+        Rows that are left out together; each by itself if None.
+
+    Returns
+    -------
+    Tensor, shape (a, t)
+        Sums over all blocks; infinite where the rows left over do not determine a prediction.
+    """
+    u, centred = factors.train, y - y.mean(dim=0)
+    weights = u.T @ centred
+    # With as many directions as centred rows have, 1 - H is a multiple of alpha, which cancels.
+    full = len(factors.values) >= len(y) - 1
+    rows = [torch.from_numpy(b).to(y.device) for b in blocks or []]
+    rest = y.new_zeros(()) if full else centred - u @ weights
+    if blocks is None:
+        own = y.new_zeros(()) if full else 1 - 1 / len(y) - u.square().sum(dim=1)
+    else:
+        own_blocks = [
+            y.new_zeros(())
+            if full
+            else torch.eye(len(b), dtype=y.dtype, device=y.device) - 1 / len(y) - u[b] @ u[b].T
+            for b in rows
+        ]
     errors = []
     for alpha in alphas:
-        shrunk = factors.values / (factors.values + alpha)
-        left_over = 1 - 1 / len(y) - factors.train.square() @ shrunk
-        residual = torch.addmm(centred, factors.train * shrunk, weights, alpha=-1)
-        # A model that passes through every point tells nothing about the point left out.
-        error = residual / torch.where(left_over > 1e-12, left_over, torch.nan)[:, None]
-        errors.append(error.square().sum(dim=0).nan_to_num(nan=torch.inf))
+        shrunk = (1.0 if full else alpha) / (factors.values + alpha)
+        scaled = u * shrunk
+        residual = scaled @ weights + rest
+        if blocks is None:
+            left = scaled.mul_(u).sum(dim=1) + own
+            left = torch.where(left > torch.finfo(left.dtype).eps * left.max(), left, torch.nan)
+            error = residual.div_(left[:, None]).square_().sum(dim=0)
+        else:
+            error = y.new_zeros(y.shape[1])
+            for b, own_block in zip(rows, own_blocks, strict=True):
+                factor, failed = torch.linalg.cholesky_ex(scaled[b] @ u[b].T + own_block)
+                if bool(failed):
+                    error = error + torch.nan
+                    break
+                # Blocks have far fewer rows than there are targets: a product beats a solve.
+                error += (torch.cholesky_inverse(factor) @ residual[b]).square_().sum(dim=0)
+        errors.append(error.nan_to_num(nan=torch.inf))
     return torch.stack(errors)
