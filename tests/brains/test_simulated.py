@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -208,3 +211,12 @@ def test_a_simulation_is_saved_like_a_recording(v1: Simulation, tmp_path: object
     again = Assembly.load(folder)
     assert again.responses.identical(v1.assembly.responses)
     assert again.stimuli is not None
+
+
+def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = Path(__file__).parents[2] / "docs" / "recorded_brains.md"
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.M | re.S)
+    exec(compile(code, page.name, "exec"), {})
+    printed = capsys.readouterr().out
+    assert "truth" in printed
+    assert "v1/9" in printed
