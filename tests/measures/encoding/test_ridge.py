@@ -11,6 +11,8 @@ from sklearn.linear_model import Ridge
 
 from isocortex.errors import UserError
 from isocortex.measures import encoding
+from isocortex.measures.encoding.problem import prepare
+from isocortex.measures.encoding.ridge import _inner_errors, factorise, left_out_errors
 
 ALPHAS = np.array([1e-3, 0.1, 1.0, 30.0, 1e4])
 
@@ -90,6 +92,46 @@ def test_the_choice_by_loops(shape: tuple[int, int], inner: int | str, gram: boo
     ]
     np.testing.assert_allclose(result.fold_scores, r)
     np.testing.assert_allclose(result.scores, np.mean(r, axis=0))
+
+
+@pytest.mark.parametrize("gram", [False, True])
+@pytest.mark.parametrize(("n", "p"), [(40, 90), (40, 20), (40, 39), (41, 15)])
+@pytest.mark.parametrize("blocks", [1, 5])
+def test_the_closed_form_is_fitting_again(n: int, p: int, blocks: int, gram: bool) -> None:
+    x, y = data(n, p, t=3)
+    x[:, -2:] = x[:, :2]  # fewer directions than features
+    problem = prepare(
+        x @ x.T if gram else x, y, [(np.arange(n - 3), np.arange(n - 3, n))], gram=gram
+    )
+    train, test = problem.folds[0]
+    splits = [
+        (np.setdiff1d(np.arange(n - 3), b), b)
+        for b in np.array_split(np.random.default_rng(0).permutation(n - 3), (n - 3) // blocks)
+    ]
+    factors = factorise(problem.x, problem.gram, train, test)
+    alphas = torch.from_numpy(ALPHAS)
+    again = _inner_errors(problem, train, splits, alphas)
+    closed = [b for _, b in splits] if blocks > 1 else None
+    errors = left_out_errors(factors, problem.y[: n - 3], alphas, closed)
+    np.testing.assert_allclose(errors, again, rtol=1e-6)
+
+
+def test_inner_folds_that_leave_rows_unused() -> None:
+    x, y = data(30, 50, t=2)
+    folds = encoding.k_fold(30, 3)
+    inner = [(np.arange(6, 17), np.arange(6)), (np.arange(10), np.arange(12, 20))]
+    chosen, _ = slow_ridge_cv(x, y, folds, inner, ALPHAS)
+    result = encoding.ridge_cv(x, y, folds=folds, alphas=ALPHAS, inner=inner)
+    np.testing.assert_allclose(result.alphas, chosen)
+
+
+@pytest.mark.parametrize("inner", ["loo", 4])
+@pytest.mark.parametrize("p", [8, 60])
+def test_no_penalty_at_all(p: int, inner: int | str) -> None:
+    x, y = data(40, p)
+    result = encoding.ridge_cv(x, y, folds=4, alphas=[0.0, 1e9], inner=inner)
+    assert np.isfinite(result.predictions).all()
+    assert (result.alphas == 0).any()
 
 
 def test_inner_folds_may_be_given() -> None:
