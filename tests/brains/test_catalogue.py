@@ -96,6 +96,8 @@ def test_v4_trials_and_their_halves(data_folder: Path) -> None:
     assert medians.min() < 0.63 < medians.max()
     assert (r.min(), r.max()) == pytest.approx((0.37, 0.87), abs=0.01)
     assert np.median(halves.values) == pytest.approx(0.76, abs=0.01)
+    explained = a.reliability("explainable_variance", of="mean", n_draws=10)
+    np.testing.assert_allclose(explained.values, halves.values, atol=0.03)
 
 
 def test_v1_patterns(data_folder: Path) -> None:
