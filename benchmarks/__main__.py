@@ -24,7 +24,10 @@ import torch
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-VERSIONED = ("isocortex", "torch", "warp-lang", "numpy", "zarr", "pyvista", "rsatoolbox")
+VERSIONED = (
+    *("isocortex", "torch", "warp-lang", "numpy", "zarr", "pyvista", "rsatoolbox"),
+    *("scikit-learn", "himalaya", "ikpls"),
+)
 INTRODUCTION = """# Benchmarks
 
 Ratios between ways of doing the same work, measured in one run on one machine. Made by
