@@ -70,7 +70,7 @@ def index_over_layers(tables: Tables) -> Drawing:
     index, null = tables["index"], tables["null"]
     sources = [s for s in index["source"].unique() if s != "cifar10"]
     kinds = list(CLASSES)
-    figure = Drawing(figsize=(3 * len(kinds), 3.1 * len(sources) + 0.7), layout="constrained")
+    figure = Drawing(figsize=(2.2 * len(kinds), 2.9 * len(sources) + 0.8), layout="constrained")
     axes = figure.subplots(len(sources), len(kinds), sharey=True, squeeze=False)
     for row, source in zip(axes, sources, strict=True):
         for axis, kind in zip(row, kinds, strict=True):

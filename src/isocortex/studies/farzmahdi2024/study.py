@@ -64,6 +64,11 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
         "control": control_index(views),
     }
 
+    if chosen.given.models:
+        given = plan.given()
+        found = execution.sweep(("given networks",), given, lambda step: step.title)
+        tables["given"] = pd.concat(found, ignore_index=True)
+
     tables["mechanism"] = execution.run(
         ("mechanism",),
         execution.step(
@@ -91,11 +96,6 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
 
     if "face_patch_blocks" in tables:
         tables["alignment"] = alignment(tables["face_patch_blocks"], tables["blocks"])
-
-    if chosen.given.models:
-        given = plan.given()
-        found = execution.sweep(("given networks",), given, lambda step: step.title)
-        tables["given"] = pd.concat(found, ignore_index=True)
 
     judgements = judge_all(tables, sources, chosen.training.seeds, chosen.resamples, plan.source)
     return Findings(tables, judgements, checksums, tuple(notes))
