@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -217,22 +218,25 @@ def face_patch(tables: Tables) -> Drawing:
 
 
 def given_networks(tables: Tables) -> Drawing:
-    """Draw the index over the layers of networks that were given."""
+    """Draw the index over the layers of networks that were given, and of their random twins."""
     table = tables["given"]
-    models = list(table["model"].unique())
-    figure = Drawing(figsize=(9, 3.0 * len(models) + 0.6), layout="constrained")
-    axes = figure.subplots(len(models), 1, squeeze=False)[:, 0]
-    for axis, model in zip(axes, models, strict=True):
-        one = table[table["model"] == model]
+    networks = list(table.groupby(["model", "weights"], sort=False))
+    figure = Drawing(figsize=(9, 3.2 * len(networks) + 0.6), layout="constrained")
+    axes = figure.subplots(len(networks), 1, squeeze=False)[:, 0]
+    for axis, ((model, weights), one) in zip(axes, networks, strict=True):
         layers = list(one["layer"].unique())
         for number, (category, rows) in enumerate(one.groupby("category", sort=False)):
-            means = rows.groupby("layer")["exact"].mean()[layers]
-            axis.plot(means.to_numpy(), marker="o", color=f"C{number % 8}",
-                      ls="-" if number < 8 else "--", label=str(category))  # fmt: skip
+            by_object = rows.pivot_table("exact", "object_id", "layer", dropna=False)[layers]
+            style = (f"C{number % 6}", "-" if number < 6 else "--", "o" if number < 6 else "s")
+            _curve(axis, by_object, *style, str(category))
         axis.axhline(equidistant_baseline(N_VIEWS), color="0.5", ls=":", lw=1)
-        axis.set_xticks(range(len(layers)), layers, rotation=40, ha="right")
-        axis.set(title=f"{model} ({one['weights'].iloc[0]} weights)",
-                 ylabel="mirror-symmetry index")  # fmt: skip
+        names = [layer.rsplit(".", 1)[-1] if len(layer) > 14 else layer for layer in layers]
+        axis.set_xticks(range(len(layers)), names, rotation=40, ha="right")
+        axis.set(
+            title=f"{model}, {Path(weights).name} weights",
+            ylabel="mirror-symmetry index",
+            ylim=(-1.05, 1.05),
+        )
     axes[0].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.suptitle("Index over the layers of the given networks")
     return figure
@@ -355,7 +359,9 @@ FIGURES = {
     ),
     "given": Figure(
         given_networks,
-        "Networks given with their weights: mean index over the exemplars of a category.",
+        "Networks given with their weights, and their random twins: mean index of a category with"
+        " 95 % interval (Student's t) over its exemplars, this network only. Dotted: equidistant"
+        " views.",
         ("given",),
     ),
 }
