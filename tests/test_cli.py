@@ -96,6 +96,8 @@ def child(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     if arguments[0] == "study":
         known = "from isocortex.studies.base import STUDIES"
         code = f"{known}; STUDIES['invented2030'] = 'invented_study'; {code}"
+    # A suite that runs in the background hands down an ignored Ctrl-C.
+    code = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {code}"
     return subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
@@ -168,7 +170,7 @@ def test_fields_are_set_and_an_earlier_result_is_replaced(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["stduy"], "unknown command 'stduy'; did you mean study or studies? known: .*"),
+        (["stduy"], "unknown command 'stduy'; did you mean study or summary? known: .*"),
         (["study", "invented2031"], "unknown study 'invented2031'; did you mean invented2030.*"),
         (["study", "invented2030", "--preset", "quik"], "unknown preset 'quik'; did you mean .*"),
         (["study", "invented2030", "--set", "vale=1"], "unknown field 'vale'; did you mean .*"),

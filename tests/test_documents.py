@@ -84,6 +84,7 @@ def benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec.loader.exec_module(module)
     folder = tmp_path / "benchmarks"
     folder.mkdir()
+    (folder / "__init__.py").touch()
     (folder / "first.py").write_text(
         '"""Title of it.\n\nHow it\nis done.\n"""\n'
         'def main():\n    return [{"way": "a|b", "images/s": 1234.5, "ratio": 2.3456}]\n'
