@@ -144,6 +144,19 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(
     assert_same_tables(tiny, resumed)
 
 
+@pytest.mark.filterwarnings("default")
+def test_the_training_sweep_runs_in_local_processes(tiny: StudyResult, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ISOCORTEX_DATA", raising=False)
+        swept = run_study("farzmahdi2024", "quick", overrides=TINY, cache=tmp_path, cluster="local")
+    assert list(tmp_path.glob("*Train*/logs/*/*"))
+    assert not list(tmp_path.glob("*Views*/logs"))
+    pd.testing.assert_frame_equal(
+        swept.tables["training"], tiny.tables["training"], rtol=1e-3, atol=1e-3
+    )
+    assert set(swept.tables) == set(tiny.tables)
+
+
 def assert_same_tables(first: StudyResult, second: StudyResult) -> None:
     assert set(first.tables) == set(second.tables)
     for name, table in first.tables.items():
