@@ -8,6 +8,7 @@ a bare name. A step that failed is tried again.
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import functools
 import hashlib
@@ -117,7 +118,7 @@ def version_of(kind: type[Step]) -> str:
     return f"{kind.VERSION}-{code_fingerprint()}"
 
 
-class Step(pydantic.BaseModel):
+class Step(pydantic.BaseModel, abc.ABC):
     """A configuration with a cached result.
 
     Subclasses set `VERSION` (raised whenever the same configuration would give another result),
@@ -130,9 +131,9 @@ class Step(pydantic.BaseModel):
     REMOTE: ClassVar[bool] = False
     infra: exca.TaskInfra = exca.TaskInfra()
 
+    @abc.abstractmethod
     def compute(self) -> Any:
         """Return the result of the step."""
-        raise NotImplementedError
 
     @infra.apply
     def outcome(self) -> Outcome:
