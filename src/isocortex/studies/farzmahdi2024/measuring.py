@@ -201,27 +201,19 @@ def head_blocks(heads: dict[str, Tensor]) -> pd.DataFrame:
         (heads, 5 views, neuroids); each unit is z-scored over these conditions.
     """
     parts = []
-    for layer, five in alive(heads, 1).items():
-        flat, kept = symmetry.zscore(five.flatten(0, 1))
-        pooled = design_pooled_rdms(flat[:, kept].reshape(*five.shape[:2], -1))
-        parts.append(block_table(pooled).assign(layer=layer))
+    for layer, z in alive(heads, 1).items():
+        parts.append(block_table(design_pooled_rdms(z)).assign(layer=layer))
     return pd.concat(parts, ignore_index=True)
 
 
 def alive(heads: dict[str, Tensor], least: int) -> dict[str, Tensor]:
-    """Return the layers of which at least `least` units vary over the conditions."""
-    return {
-        layer: five
-        for layer, five in heads.items()
-        if five.shape[-1] and int(symmetry.zscore(five.flatten(0, 1))[1].sum()) >= least
-    }
-
-
-def median_index(heads: Tensor) -> float:
-    """Return the median index over heads at five views, units z-scored over the conditions."""
-    z, kept = symmetry.zscore(heads.flatten(0, 1))
-    rdm = viewpoint.view_rdm(z[:, kept].reshape(*heads.shape[:2], -1))
-    return float(viewpoint.mirror_symmetry_index(rdm).median())
+    """Return the layers of which at least `least` units vary, z-scored over the conditions."""
+    found = {}
+    for layer, five in heads.items():
+        if five.shape[-1]:
+            z, kept = symmetry.zscore(five.flatten(0, 1))
+            found[layer] = z[:, kept].reshape(*five.shape[:2], -1)
+    return {layer: z for layer, z in found.items() if z.shape[-1] >= least}
 
 
 def noise_matched(heads: dict[str, Tensor], reliability: float) -> pd.DataFrame:
@@ -230,13 +222,14 @@ def noise_matched(heads: dict[str, Tensor], reliability: float) -> pd.DataFrame:
     One row a layer: mean and 95 % quantiles over draws of units and noise.
     """
     rows = []
-    for layer, five in alive(heads, 2).items():
-        found = noise_matched_index(five, reliability)
+    for layer, z in alive(heads, 2).items():
+        found = noise_matched_index(z, reliability)
+        bare = viewpoint.mirror_symmetry_index(viewpoint.view_rdm(z)).median()
         low, high = np.quantile(found.indices, [0.025, 0.975])
         rows.append(
             {
                 "layer": layer,
-                "without_noise": median_index(five),
+                "without_noise": float(bare),
                 "median_index": float(found.indices.mean()),
                 "low": low,
                 "high": high,
