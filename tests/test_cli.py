@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from isocortex import __version__, cli
+from isocortex import __version__
 from isocortex.cli import main
+from isocortex.cli.root import cache_folder
 from isocortex.studies import base
 
 INVENTED = '''
@@ -103,7 +104,7 @@ def child(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
     )
 
 
@@ -315,8 +316,8 @@ def test_the_doctor_exits_by_what_it_finds(
 
 
 def test_the_default_cache_is_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cli._cache(None).name == "isocortex"
-    assert cli._cache(Path("~/x")) == Path.home() / "x"
+    assert cache_folder(None).name == "isocortex"
+    assert cache_folder(Path("~/x")) == Path.home() / "x"
 
 
 def test_layers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

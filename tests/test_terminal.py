@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from isocortex.studies.execution import Progress
+from isocortex.execution import Progress
 from isocortex.terminal import StepTree, duration, write_table
 
 

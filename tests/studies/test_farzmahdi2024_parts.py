@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from isocortex.errors import UserError
+from isocortex.execution import Execution
 from isocortex.models.checkpoints import save_weights
 from isocortex.models.convnet import PRESETS, ConvNet
 from isocortex.stimuli.transforms import TRANSFORMS
 from isocortex.studies import run_study
-from isocortex.studies.execution import Execution
 from isocortex.studies.farzmahdi2024.categories import category_set
 from isocortex.studies.farzmahdi2024.config import CONFIGURATIONS, Configuration
 from isocortex.studies.farzmahdi2024.given import MeasureGiven, given_checksum

@@ -1,7 +1,7 @@
 """Studies: published systems whose claims are judged by statistics."""
 
+from isocortex.execution import Execution, Step
 from isocortex.studies.base import STUDIES, Figure, Findings, Study, StudyResult, run_study
-from isocortex.studies.execution import Execution, Step
 
 __all__ = [
     "STUDIES",

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure as Drawing
 from isocortex import data as data_room
 from isocortex.claims import Claim, Judgement, board, declaration_checksum, parts
 from isocortex.errors import unknown
-from isocortex.studies.execution import Cluster, Execution, Progress, Silence
+from isocortex.execution import Cluster, Execution, Progress, Silence
 from isocortex.studies.overrides import apply_overrides
 
 Tables = dict[str, pd.DataFrame]

@@ -10,10 +10,10 @@ import pandas as pd
 import torch
 
 from isocortex.data import checksum
+from isocortex.execution import Step, tick
 from isocortex.measures import symmetry, viewpoint
 from isocortex.models import load_model
 from isocortex.recording import record
-from isocortex.studies.execution import Step, tick
 from isocortex.studies.farzmahdi2024.measuring import N_VIEWS
 from isocortex.studies.farzmahdi2024.stimuli import Views, by_object
 

@@ -9,11 +9,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from isocortex.execution import Step
 from isocortex.measures import symmetry, viewpoint
 from isocortex.recording import Recording
 from isocortex.statistics import permutation_p
 from isocortex.stimuli.transforms import TRANSFORMS
-from isocortex.studies.execution import Step
 from isocortex.studies.farzmahdi2024.alignment import block_table, design_pooled_rdms
 from isocortex.studies.farzmahdi2024.networks import Train
 from isocortex.studies.farzmahdi2024.noise_matching import noise_matched_index

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import torch
 
+from isocortex.execution import Step, tick
 from isocortex.measures import symmetry, viewpoint
 from isocortex.models.filters import READOUTS, FilterNetwork
 from isocortex.recording import record
 from isocortex.stimuli.transforms import TRANSFORMS
-from isocortex.studies.execution import Step, tick
 from isocortex.studies.farzmahdi2024.measuring import N_VIEWS
 from isocortex.studies.farzmahdi2024.stimuli import Views, by_object
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from isocortex.execution import Step, tick
 from isocortex.models.convnet import PRESETS, ConvNet
 from isocortex.stimuli import digits, glyphs
-from isocortex.studies.execution import Step, tick
 from isocortex.training.fit import accuracy, fit
 from isocortex.training.optimisers import OptimiserConfig
 from isocortex.training.tasks import Diet, diet

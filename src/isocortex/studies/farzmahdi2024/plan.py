@@ -10,7 +10,7 @@ import torch
 
 from isocortex import data as data_room
 from isocortex.errors import UserError
-from isocortex.studies.execution import Execution
+from isocortex.execution import Execution
 from isocortex.studies.farzmahdi2024.config import Configuration, Training
 from isocortex.studies.farzmahdi2024.given import MeasureGiven, given_checksum
 from isocortex.studies.farzmahdi2024.measuring import Measure

@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 
 from isocortex.brains.face_views import read_face_views
+from isocortex.execution import Step
 from isocortex.measures.correlation import pearson
-from isocortex.studies.execution import Step
 from isocortex.studies.farzmahdi2024.facepatch_tables import analyse
 
 KEYS = ["source", "policy", "seed", "layer"]

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from isocortex.execution import Step, tick
 from isocortex.recording import Recording, record
 from isocortex.stimuli.transforms import TRANSFORMS
-from isocortex.studies.execution import Step, tick
 from isocortex.studies.farzmahdi2024.networks import Train
 from isocortex.studies.farzmahdi2024.stimuli import Views
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from isocortex.execution import Step
 from isocortex.measures import viewpoint
-from isocortex.studies.execution import Step
 
 KINDS = ("mirror", "invariant", "view")
 N_UNITS = 200

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from isocortex.errors import UserError
+from isocortex.execution import Step
 from isocortex.stimuli import StimulusSet
 from isocortex.stimuli.objects import object_views
 from isocortex.stimuli.render import library
 from isocortex.stimuli.render.mesh import Mesh
 from isocortex.stimuli.render.symmetry import break_symmetry, symmetrise
-from isocortex.studies.execution import Step
 from isocortex.studies.farzmahdi2024.categories import category_set
 
 Variant = Literal["classes", "heads", "broken", "exact", "categories"]

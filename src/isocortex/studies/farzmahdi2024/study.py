@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from isocortex import data as data_room
+from isocortex.execution import Execution
 from isocortex.studies.base import Findings, Study, Tables
-from isocortex.studies.execution import Execution
 from isocortex.studies.farzmahdi2024.claims import CLAIMS, EVIDENCE
 from isocortex.studies.farzmahdi2024.config import CONFIGURATIONS, Configuration
 from isocortex.studies.farzmahdi2024.figures import FIGURES

@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from isocortex.errors import UserError
-from isocortex.studies.execution import Execution, Step, code_fingerprint, tick
+from isocortex.execution import Execution, Step, code_fingerprint, tick
 
 
 class Double(Step):
@@ -87,7 +87,7 @@ def test_an_edit_of_the_rooms_computes_anew(
     first = execution.run(("a",), execution.step(Double, x=3))
     assert execution.step(Double, x=3).is_cached
     assert len(code_fingerprint()) == 12
-    monkeypatch.setattr("isocortex.studies.execution.code_fingerprint", lambda: "0" * 12)
+    monkeypatch.setattr("isocortex.execution.code_fingerprint", lambda: "0" * 12)
     assert not execution.step(Double, x=3).is_cached
     assert execution.run(("a",), execution.step(Double, x=3)) != first
 

@@ -40,6 +40,7 @@ ROOMS = (
     "recording",
     "measures",
     "brains",
+    "analyses",
 )
 """Where the numbers of steps are made; a study's own code is covered by each step's `VERSION`."""
 

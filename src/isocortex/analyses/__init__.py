@@ -1,0 +1,1 @@
+"""Analyses of any network: what one command computes, and a study can use."""
