@@ -19,9 +19,10 @@ from torch.nn import functional as F
 from isocortex.errors import UserError
 from isocortex.models.convnet import PRESETS, ConvBlock, ConvNet, ConvNetConfig
 from isocortex.training.batches import BatchSource, batches
-from isocortex.training.fit import Training, accuracy, fit
+from isocortex.training.fit import Training, accuracy, evaluate, fit
+from isocortex.training.objectives import Objective
 from isocortex.training.optimisers import OPTIMISERS, OptimiserConfig
-from isocortex.training.state import COLUMNS
+from isocortex.training.state import columns
 
 TINY = ConvNetConfig(
     blocks=(ConvBlock(channels=(4, 4)),),
@@ -89,7 +90,7 @@ def test_every_optimiser_learns(name):
     assert training.validation_accuracy > 0.9
     assert training.history.loss[:5].mean() > 2 * training.history.loss[-5:].mean()
     assert training.history.step.tolist() == list(range(1, 61))
-    assert list(training.history) == list(COLUMNS)
+    assert list(training.history) == list(columns("accuracy"))
     assert not training.network.training
 
 
@@ -408,6 +409,70 @@ def test_a_batch_must_be_shared_evenly(monkeypatch):
     monkeypatch.setattr(Fabric, "world_size", 3)
     with pytest.raises(UserError, match="8 images cannot be shared by 3 devices"):
         train(1)
+
+
+SUM = Objective(
+    name="mean squared error of the sum",
+    loss=lambda output, target: F.mse_loss(output[:, 0], target),
+    measure=lambda output, target: (output[:, 0] - target).abs().mean(),
+    measured="error",
+)
+
+
+def sums() -> BatchSource:
+    images, _ = bars()
+    targets = images.mean(dim=(1, 2, 3))
+    return BatchSource(N, lambda rows: (images[rows], targets[rows]))
+
+
+def test_any_objective_can_be_lowered(tmp_path):
+    config = TINY.model_copy(update={"dropout": 0.0, "normalisation": "none", "n_classes": 1})
+
+    def run(steps: int, objective: Objective = SUM, **options) -> Training:
+        return fit(
+            ConvNet(config),
+            sums(),
+            objective=objective,
+            optimiser=OptimiserConfig(name="adam", learning_rate=1e-2),
+            steps=steps,
+            batch_size=8,
+            seed=0,
+            device="cpu",
+            validation=(sums(),),
+            **options,
+        )
+
+    training = run(60)
+    assert list(training.history) == ["step", "loss", "error", "validation_error"]
+    assert training.history["loss"].iloc[-5:].mean() < 0.1 * training.history["loss"].iloc[0]
+    with torch.inference_mode():
+        images, targets = sums().draw(np.arange(N))
+        by_hand = (training.network(images)[:, 0] - targets).abs().mean()
+    assert training.validation("error") == pytest.approx(float(by_hand), rel=1e-5)
+    batchwise = evaluate(training.network, sums(), objective=SUM, batch_size=7)
+    assert batchwise == pytest.approx(float(by_hand), rel=1e-5)
+    run(2, checkpoint=tmp_path / "run")
+    another = Objective("another", SUM.loss, SUM.measure, "error")
+    with pytest.raises(UserError, match="other objective"):
+        run(4, another, checkpoint=tmp_path / "run")
+
+
+def test_the_network_is_watched_at_the_steps_asked_for(tmp_path):
+    seen: dict[int, torch.Tensor] = {}
+
+    def look(step: int, network: nn.Module) -> None:
+        assert not network.training
+        seen[step] = network.features.conv1_1.weight.detach().clone()
+
+    options = {"observe": look, "observe_at": (0, 3, 7), "checkpoint": tmp_path / "run"}
+    train(5, **options)
+    assert sorted(seen) == [0, 3]
+    assert torch.equal(seen[0], ConvNet(TINY, seed=0).features.conv1_1.weight)
+    del seen[0], seen[3]
+    resumed = train(8, **options)
+    assert sorted(seen) == [7]
+    assert torch.equal(seen[7], train(7).network.features.conv1_1.weight)
+    assert_same(resumed, train(8))
 
 
 @pytest.mark.gpu

@@ -21,8 +21,9 @@ class BatchSource:
     n : int
         Number of images of an epoch.
     draw : callable
-        int64 rows (k,) -> (images (k, c, h, w) float32, labels (k,) int64). It should depend on
-        the rows alone; torch's random numbers inside it are seeded per step.
+        int64 rows (k,) -> (images (k, c, h, w) float32, labels (k,) int64, or whatever targets
+        (k, ...) the objective reads). It should depend on the rows alone; torch's random numbers
+        inside it are seeded per step.
     largest_label : int, optional
         The largest label there is, so that a network with too few classes is refused at the start.
     """

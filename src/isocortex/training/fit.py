@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +14,22 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from isocortex.errors import UserError
 from isocortex.training.batches import BatchSource, as_source, batches, step_seed
+from isocortex.training.objectives import CLASSIFICATION, Objective
 from isocortex.training.optimisers import OptimiserConfig
-from isocortex.training.state import COLUMNS, RunState, fingerprint, load_state, save_state
+from isocortex.training.state import RunState, columns, fingerprint, load_state, save_state
 
 Progress = Callable[[int, int, float], object]
 """Told (steps done, steps in all, loss) every `REPORT_EVERY` steps and at the end."""
 
 REPORT_EVERY = 10
 
-Labelled = tuple[Tensor | np.ndarray, Tensor | np.ndarray]
+Observer = Callable[[int, nn.Module], object]
+"""Told (steps done, the network in eval mode) at the steps asked for."""
+
+Labelled = tuple[Tensor | np.ndarray, Tensor | np.ndarray] | tuple[BatchSource]
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,9 @@ class Training:
     network : nn.Module
         The network that was given, trained, in eval mode, on the device of the training.
     history : pandas.DataFrame
-        One row a step: `step` (from 1), `loss` and `accuracy` of its batch,
-        `validation_accuracy` (NaN where it was not measured).
+        One row a step: `step` (from 1), `loss` and the measure of the objective on its batch
+        (`accuracy` of a classification), and the same with ``validation_`` before it (NaN where it
+        was not measured).
     """
 
     network: nn.Module
@@ -48,8 +52,12 @@ class Training:
     @property
     def validation_accuracy(self) -> float:
         """The last validation accuracy; NaN if there is none."""
-        measured = self.history["validation_accuracy"].dropna()
-        return float(measured.iloc[-1]) if len(measured) else math.nan
+        return self.validation("accuracy")
+
+    def validation(self, measured: str) -> float:
+        """Return the last value of a measure on the validation set; NaN if there is none."""
+        values = self.history[f"validation_{measured}"].dropna()
+        return float(values.iloc[-1]) if len(values) else math.nan
 
 
 def fit(
@@ -57,6 +65,7 @@ def fit(
     images: Tensor | np.ndarray | BatchSource,
     labels: Tensor | np.ndarray | None = None,
     *,
+    objective: Objective = CLASSIFICATION,
     optimiser: OptimiserConfig,
     steps: int,
     batch_size: int,
@@ -67,8 +76,10 @@ def fit(
     progress: Progress | None = None,
     validation: Labelled | None = None,
     validate_every: int | None = None,
+    observe: Observer | None = None,
+    observe_at: Collection[int] = (),
 ) -> Training:
-    """Train a network to name images (cross-entropy), and go on where a checkpoint ends.
+    """Train a network, by default to name images, and go on where a checkpoint ends.
 
     The batch order is a function of (`seed`, epoch) and dropout one of (`seed`, step): trainings
     that differ in labels alone see the same images in the same order through the same masks, and
@@ -77,11 +88,14 @@ def fit(
     Parameters
     ----------
     network : nn.Module
-        Images (n, c, h, w) -> logits (n, classes). It is trained in place.
+        Images (n, c, h, w) -> what the objective reads, e.g. logits (n, classes). It is trained in
+        place.
     images : Tensor, numpy.ndarray or BatchSource
         (n, c, h, w), or a source that draws images and labels on demand.
     labels : Tensor or numpy.ndarray, optional
-        (n,) integers from 0; none with a `BatchSource`.
+        (n,) integers from 0; none with a `BatchSource`, whose targets may be of any shape.
+    objective : Objective
+        What is lowered, and what is watched.
     optimiser : OptimiserConfig
     steps : int
         Steps in all, those before an interruption included.
@@ -97,9 +111,13 @@ def fit(
         `Fabric` with several devices, of which each sees its share of every batch.
     progress : callable, optional
         See `Progress`.
-    validation : (images, labels), optional
-        Named at the end, and every `validate_every` steps if that is given.
+    validation : (images, labels) or (source,), optional
+        Measured at the end, and every `validate_every` steps if that is given.
     validate_every : int, optional
+    observe : callable, optional
+        See `Observer`. A training that goes on from a checkpoint does not repeat the steps before.
+    observe_at : collection of int
+        The steps at which `observe` is called; 0 is the untrained network.
 
     Returns
     -------
@@ -128,7 +146,10 @@ def fit(
             "batch_size a multiple of their number"
         )
     path = None if checkpoint is None else Path(checkpoint)
-    key = fingerprint(network, source, optimiser, batch_size=batch_size, seed=seed)
+    key = fingerprint(
+        network, source, optimiser, batch_size=batch_size, seed=seed, objective=objective.name
+    )
+    names = columns(objective.measured)
     old = None if path is None or not path.exists() else load_state(path, key)
     if old is not None and old.step > steps:
         raise UserError(
@@ -148,28 +169,32 @@ def fit(
 
     def keep(step: int) -> None:
         if path is not None and fabric.is_global_zero:
-            table = torch.tensor(history, dtype=torch.float64).reshape(-1, len(COLUMNS))
+            table = torch.tensor(history, dtype=torch.float64).reshape(-1, len(names))
             save_state(path, RunState(step, network.state_dict(), inner.state_dict(), table), key)
         fabric.barrier()
 
     recent: list[Tensor] = []
     start = len(history)
+    if observe is not None and start == 0 and 0 in observe_at:
+        observe(0, network.eval())
     with _repeatable():
         for step, rows in batches(source.n, batch_size, seed=seed, start=start, stop=steps):
             done = step + 1
             torch.manual_seed(step_seed(seed, step, fabric.global_rank))
             batch, target = fabric.to_device(source.draw(rows[_share(fabric, batch_size)]))
             network.train()
-            logits = trained(batch)
+            output = trained(batch)
             if step == start:
-                _check_labels(source, target, logits)
-            loss = F.cross_entropy(logits, target)
+                objective.check(source, output, target)
+            loss = objective.loss(output, target)
             for group in inner.param_groups:
                 group["lr"] = optimiser.rate(step)
             stepper.zero_grad()
             fabric.backward(loss)
             stepper.step()
-            recent.append(torch.stack([loss.detach(), _share_right(logits, target)]))
+            with torch.no_grad():
+                measured = objective.measure(output, target).to(loss.dtype)
+            recent.append(torch.stack([loss.detach(), measured]))
 
             last = done == steps
             saves = last or done % checkpoint_every == 0
@@ -178,17 +203,19 @@ def fit(
                 _append(history, fabric, recent, optimiser)
                 recent.clear()
                 if validates and validation is not None:
-                    history[-1][-1] = accuracy(network, *validation)
+                    history[-1][-1] = evaluate(network, *validation, objective=objective)
                 if progress is not None and fabric.is_global_zero:
                     progress(done, steps, history[-1][1])
             if last:
                 _check_weights(network, optimiser)
+            if observe is not None and done in observe_at:
+                observe(done, network.eval())
             if saves:
                 keep(done)
     network.eval()
     if validation is not None and math.isnan(history[-1][-1]):
-        history[-1][-1] = accuracy(network, *validation)
-    table = pd.DataFrame(history, columns=list(COLUMNS)).astype({"step": int})
+        history[-1][-1] = evaluate(network, *validation, objective=objective)
+    table = pd.DataFrame(history, columns=list(names)).astype({"step": int})
     return Training(network, table)
 
 
@@ -215,18 +242,47 @@ def accuracy(
     UserError
         As `fit`, if images and labels do not fit each other.
     """
+    return evaluate(network, images, labels, batch_size=batch_size)
+
+
+def evaluate(
+    network: nn.Module,
+    images: Tensor | np.ndarray | BatchSource,
+    labels: Tensor | np.ndarray | None = None,
+    *,
+    objective: Objective = CLASSIFICATION,
+    batch_size: int = 512,
+) -> float:
+    """Return the measure of an objective over a whole set, in eval mode.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Left in the mode, and on the device, that it is in.
+    images, labels
+        As in `fit`.
+    objective : Objective
+        Whose measure is taken: batch means, weighted by the images of each batch.
+    batch_size : int
+        Images a forward pass; it bounds memory alone where the measure is a mean over images.
+
+    Raises
+    ------
+    UserError
+        As `fit`, if images and labels do not fit each other.
+    """
     source = as_source(images, labels)
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     training = network.training
     network.eval()
-    right = 0
+    total = 0.0
     with torch.inference_mode():
         for rows in np.split(np.arange(source.n), range(batch_size, source.n, batch_size)):
             batch, target = source.draw(rows)
-            named = network(batch.to(device)).argmax(dim=1)
-            right += int((named == target.to(device)).sum())
+            output = network(batch.to(device))
+            total += float(objective.measure(output, target.to(device))) * len(rows)
     network.train(training)
-    return right / source.n
+    return total / source.n
 
 
 def _one_device(device: str) -> Fabric:
@@ -263,31 +319,16 @@ def _share(fabric: Fabric, batch_size: int) -> slice:
     return slice(fabric.global_rank * size, (fabric.global_rank + 1) * size)
 
 
-def _share_right(logits: Tensor, target: Tensor) -> Tensor:
-    return (logits.detach().argmax(dim=1) == target).to(logits.dtype).mean()
-
-
-def _check_labels(source: BatchSource, target: Tensor, logits: Tensor) -> None:
-    if logits.ndim != 2:
-        raise UserError(f"the network gives {tuple(logits.shape)}, not logits (n, classes)")
-    largest = int(target.max()) if source.largest_label is None else source.largest_label
-    if largest >= logits.shape[1]:
-        raise UserError(
-            f"the largest label is {largest}, but the network tells {logits.shape[1]} classes "
-            f"apart; give it n_classes={largest + 1}"
-        )
-
-
 def _append(
     history: list[list[float]], fabric: Fabric, recent: list[Tensor], optimiser: OptimiserConfig
 ) -> None:
     """Move the last steps' figures to the history, in one go, so that a GPU seldom waits."""
     table = fabric.all_reduce(torch.stack(recent))
-    for loss, right in torch.as_tensor(table).tolist():
+    for loss, measured in torch.as_tensor(table).tolist():
         step = len(history) + 1
         if not math.isfinite(loss):
             raise _diverged(f"the loss is {loss} at step {step}", optimiser)
-        history.append([step, loss, right, math.nan])
+        history.append([step, loss, measured, math.nan])
 
 
 def _check_weights(network: nn.Module, optimiser: OptimiserConfig) -> None:

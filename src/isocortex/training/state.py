@@ -16,8 +16,12 @@ from isocortex.models.checkpoints import read_tensors, write_atomically
 from isocortex.training.batches import BatchSource
 from isocortex.training.optimisers import OptimiserConfig
 
-COLUMNS = ("step", "loss", "accuracy", "validation_accuracy")
 _SAMPLE = 64
+
+
+def columns(measured: str) -> tuple[str, str, str, str]:
+    """Return the columns of a history: step, loss, and the measure on batch and validation."""
+    return "step", "loss", measured, f"validation_{measured}"
 
 
 @dataclass
@@ -34,7 +38,7 @@ class RunState:
     network, optimiser : dict
         State dicts.
     history : Tensor
-        (step, 4) float64, columns `COLUMNS`.
+        (step, 4) float64, in the order of `columns`.
     """
 
     step: int
@@ -50,6 +54,7 @@ def fingerprint(
     *,
     batch_size: int,
     seed: int,
+    objective: str,
 ) -> dict[str, str]:
     """Return what makes a training this one and no other, by name.
 
@@ -61,6 +66,8 @@ def fingerprint(
         Its size and its first images and labels count.
     optimiser : OptimiserConfig
     batch_size, seed : int
+    objective : str
+        Its name.
 
     Returns
     -------
@@ -69,6 +76,7 @@ def fingerprint(
     images, labels = source.draw(np.arange(min(_SAMPLE, source.n)))
     return {
         "seed": str(seed),
+        "objective": objective,
         "batch size": str(batch_size),
         "optimiser": optimiser.model_dump_json(),
         "initial weights": _checksum(network.state_dict()),
