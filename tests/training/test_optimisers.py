@@ -59,3 +59,37 @@ def test_every_recipe_has_one_length(name):
     _, steps, batch = recipe(name, 10)
     assert steps >= 1
     assert batch >= 1
+
+
+def test_one_cycle_is_that_of_torch() -> None:
+    config = OptimiserConfig(
+        name="sgd", learning_rate=0.05, nesterov=True, schedule="one_cycle", schedule_steps=200
+    )
+    optimiser = config.build([torch.nn.Parameter(torch.zeros(1))])
+    assert optimiser.defaults["nesterov"]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=0.05, total_steps=200, cycle_momentum=False
+    )
+    for step in range(200):
+        assert config.rate(step) == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-9)
+        optimiser.step()
+        schedule.step() if step < 199 else None
+
+
+def test_cosine_falls_to_nothing() -> None:
+    config = OptimiserConfig(learning_rate=0.01, schedule="cosine", schedule_steps=100)
+    assert [config.rate(k) for k in (0, 50, 100, 120)] == pytest.approx([0.01, 0.005, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"schedule": "cosine"},
+        {"schedule_steps": 10},
+        {"schedule": "one_cycle", "schedule_steps": 10, "halve_every": 5},
+        {"nesterov": True},
+    ],
+)
+def test_what_does_not_go_together_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        OptimiserConfig(**fields)

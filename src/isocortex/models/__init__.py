@@ -1,23 +1,44 @@
-"""Who looks: the zoo, the configurable ConvNet, checkpoints, hand-made filter banks."""
+"""Who looks: the zoo, configurable networks, LGN and lateral layers, codecs, filter banks."""
 
 from isocortex.models.checkpoints import load_weights, save_weights
+from isocortex.models.codecs import CodecConfig, LinearCodec, NetworkCodec, codec
 from isocortex.models.convnet import PRESETS, ConvBlock, ConvNet, ConvNetConfig
 from isocortex.models.filters import FilterNetwork, symmetrise_filters
 from isocortex.models.initial import initialise
+from isocortex.models.lateral import (
+    LateralConfig,
+    LateralLayer,
+    filter_overlap,
+    induced_kernel,
+)
 from isocortex.models.layers import LayerInfo, grid_check, trace_layers
+from isocortex.models.lgn import LGNConfig, LGNLayer
+from isocortex.models.lgncnn import LGNCNN, LGNCNNConfig
 from isocortex.models.receptive_fields import ReceptiveField
 from isocortex.models.zoo import Model, list_models, load_model
 
 __all__ = [
+    "LGNCNN",
     "PRESETS",
+    "CodecConfig",
     "ConvBlock",
     "ConvNet",
     "ConvNetConfig",
     "FilterNetwork",
+    "LGNCNNConfig",
+    "LGNConfig",
+    "LGNLayer",
+    "LateralConfig",
+    "LateralLayer",
     "LayerInfo",
+    "LinearCodec",
     "Model",
+    "NetworkCodec",
     "ReceptiveField",
+    "codec",
+    "filter_overlap",
     "grid_check",
+    "induced_kernel",
     "initialise",
     "list_models",
     "load_model",

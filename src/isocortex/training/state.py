@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from isocortex.errors import UserError
 from isocortex.models.checkpoints import read_tensors, write_atomically
+from isocortex.models.initial import seeded
 from isocortex.training.batches import BatchSource
 from isocortex.training.optimisers import OptimiserConfig
 
@@ -73,7 +74,8 @@ def fingerprint(
     -------
     dict of str to str
     """
-    images, labels = source.draw(np.arange(min(_SAMPLE, source.n)))
+    with seeded(0):  # a source may draw random numbers, to shift images for example
+        images, labels = source.draw(np.arange(min(_SAMPLE, source.n)))
     return {
         "seed": str(seed),
         "objective": objective,
