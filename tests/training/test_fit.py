@@ -350,7 +350,7 @@ def test_a_killed_training_leaves_a_whole_checkpoint_and_goes_on(tmp_path):
         time.sleep(0.0123)
         child.send_signal(signal.SIGKILL)
     reached = torch.load(path, weights_only=True)["step"]
-    assert reached >= 10
+    assert reached >= 9  # step 10 is told of before it is saved
     assert_same(train(reached + 3, checkpoint=path), train(reached + 3))
 
 
