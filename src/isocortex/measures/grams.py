@@ -9,9 +9,7 @@ from torch import Tensor
 
 from isocortex.arrays import Array, like, to_torch
 from isocortex.errors import UserError
-
-_ROUNDING = 64.0
-"""Centred norms below this many eps times the uncentred norm are rounding of a constant."""
+from isocortex.grams import ROUNDING, gram_of
 
 
 def gram(x: Array) -> Array:
@@ -44,27 +42,14 @@ def gram(x: Array) -> Array:
 
 
 def feature_gram(x: Tensor) -> Tensor:
-    """Return the Gram of centred features, shape (..., n, n), in the precision of `x`."""
+    """Return the Gram of centred features, shape (..., n, n), in float64 (see `grams.gram_of`)."""
     centred = x - x.mean(dim=-2, keepdim=True)
     size = torch.linalg.vector_norm(x, dim=(-2, -1))
     varies = (
-        torch.linalg.vector_norm(centred, dim=(-2, -1))
-        > _ROUNDING * torch.finfo(x.dtype).eps * size
+        torch.linalg.vector_norm(centred, dim=(-2, -1)) > ROUNDING * torch.finfo(x.dtype).eps * size
     )
-    product = _with_itself(centred)
+    product = gram_of(centred)
     return torch.where(varies[..., None, None] | product.isnan(), product, 0.0)
-
-
-def _with_itself(x: Tensor) -> Tensor:
-    """``x @ x.mT`` by columns of blocks below the diagonal: five eighths of the work."""
-    n = x.shape[-2]
-    step = max(64, -(-n // 4))
-    product = x.new_empty((*x.shape[:-1], n))
-    for start in range(0, n, step):
-        block = x[..., start:, :] @ x[..., start : start + step, :].mT
-        product[..., start:, start : start + step] = block
-        product[..., start : start + step, start:] = block.mT
-    return product
 
 
 def stacked_grams(grams: Array | Sequence[Array]) -> Tensor:
@@ -135,5 +120,5 @@ def unit_grams(k: Tensor, eps: float, debiased: bool) -> Tensor:
     if debiased:
         diagonal.zero_()
     norm = torch.linalg.vector_norm(k, dim=(-2, -1))
-    norm = torch.where(norm > _ROUNDING * eps * size, norm, torch.nan)
+    norm = torch.where(norm > ROUNDING * eps * size, norm, torch.nan)
     return k.div_(norm[..., None, None]).flatten(start_dim=-2)

@@ -1,8 +1,20 @@
-"""What the electrode picks up: hooks, recordings, their store."""
+"""What the electrode picks up: hooks, recordings, their store, Grams of their layers."""
 
+from isocortex.recording.grams import Grams, Need
 from isocortex.recording.layout import Layout
 from isocortex.recording.record import estimate, record
 from isocortex.recording.recording import Recording
+from isocortex.recording.streaming import grams, preflight
 from isocortex.recording.subsample import Projection
 
-__all__ = ["Layout", "Projection", "Recording", "estimate", "record"]
+__all__ = [
+    "Grams",
+    "Layout",
+    "Need",
+    "Projection",
+    "Recording",
+    "estimate",
+    "grams",
+    "preflight",
+    "record",
+]

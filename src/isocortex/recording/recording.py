@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from isocortex.errors import UserError, unknown
+from isocortex.grams import Scaling
+from isocortex.recording.grams import Grams, Precision, grams_of
 from isocortex.recording.layout import Layout
 from isocortex.recording.store import Store
 from isocortex.recording.subsample import RULES, Rule, rule_from
@@ -32,6 +35,8 @@ class Recording:
         Which units were kept.
     path : Path, optional
         The folder on disk, if there is one.
+    store : Store, optional
+        What is in that folder.
     """
 
     def __init__(
@@ -40,8 +45,10 @@ class Recording:
         layouts: Mapping[str, Layout],
         rule: Rule,
         path: Path | None = None,
+        store: Store | None = None,
     ) -> None:
         self._responses = dict(responses)
+        self._store = store
         self._layouts = dict(layouts)
         self._rule = rule
         self.path = path
@@ -67,7 +74,7 @@ class Recording:
     def of_store(cls, store: Store) -> Recording:
         """Return what a store holds."""
         layouts = {name: Layout(name, shape) for name, shape in store.contents.layers.items()}
-        return cls(store.arrays, layouts, rule_from(store.contents.units), store.path)
+        return cls(store.arrays, layouts, rule_from(store.contents.units), store.path, store)
 
     @property
     def layers(self) -> list[str]:
@@ -78,6 +85,12 @@ class Recording:
     def n_presentations(self) -> int:
         """Number of presentations; one a stimulus, in the order of the stimulus set."""
         return int(next(iter(self._responses.values())).shape[0])
+
+    def width(self, layer: str) -> int:
+        """Return the number of neuroids of a layer."""
+        if layer not in self._responses:
+            raise unknown("layer of the recording", str(layer), self._responses)
+        return int(self._responses[layer].shape[1])
 
     def __contains__(self, layer: object) -> bool:
         return layer in self._responses
@@ -117,6 +130,103 @@ class Recording:
         if layer not in self._responses:
             raise unknown("layer of the recording", str(layer), self._responses)
         return np.asarray(self._responses[layer][rows])
+
+    def read_units(self, layer: str, units: slice) -> np.ndarray:
+        """Read some units of a layer, for all presentations.
+
+        Parameters
+        ----------
+        layer : str
+            One of `layers`.
+        units : slice
+            Which units; of a recording on disk only these are read.
+
+        Returns
+        -------
+        numpy.ndarray
+            (presentation, neuroid), float32 or float16 as recorded; a view where it is in memory.
+
+        Raises
+        ------
+        UserError
+            If the layer was not recorded, or the folder has been damaged.
+        """
+        if layer not in self._responses:
+            raise unknown("layer of the recording", str(layer), self._responses)
+        if self._store is not None:
+            return self._store.read_units(layer, units)
+        return np.asarray(self._responses[layer][:, units])
+
+    def gram(
+        self,
+        layer: str,
+        *,
+        scaling: Scaling = "none",
+        precision: Precision = "float32",
+        byte_budget: int = 2**30,
+        device: str | torch.device = "cpu",
+    ) -> np.ndarray:
+        """Return the Gram ``X X^T`` of a layer over presentations, summed over blocks of units.
+
+        Parameters
+        ----------
+        layer : str
+            One of `layers`.
+        scaling : {"none", "centre", "zscore", "correlation"}
+            What is done to features first: nothing; each unit less its mean over presentations;
+            z-scored over them, units without variance left out; each presentation less its mean
+            over units and over its norm, for Pearson's r between presentations. See
+            `isocortex.grams.summed`.
+        precision : {"float32", "float64"}
+            What products within a block are made in; blocks are always summed in float64.
+        byte_budget : int
+            Most bytes of a block of units, its scaled copy included.
+        device : str or torch.device
+            Where products are made.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, n), float64; `measures.encoding` and `measures.similarity` take it as it is.
+
+        Raises
+        ------
+        UserError
+            If the layer was not recorded, the scaling, precision or device is not there, or the
+            Gram does not fit into memory.
+
+        See Also
+        --------
+        grams : all layers, with the number of units that do not vary.
+        """
+        return self.grams(
+            [layer], scaling=scaling, precision=precision, byte_budget=byte_budget, device=device
+        )[layer]
+
+    def grams(
+        self,
+        layers: Sequence[str] | None = None,
+        *,
+        scaling: Scaling = "none",
+        precision: Precision = "float32",
+        byte_budget: int = 2**30,
+        device: str | torch.device = "cpu",
+        announce: Callable[[str], object] | None = None,
+    ) -> Grams:
+        """Return the Grams of several layers; all if `layers` is None.
+
+        `announce` is given one line that says what the call needs before it begins. The other
+        parameters and errors are those of `gram`.
+        """
+        return grams_of(
+            self,
+            list(self) if layers is None else list(layers),
+            scaling=scaling,
+            precision=precision,
+            byte_budget=byte_budget,
+            device=device,
+            announce=announce,
+        )
 
     def units(self, layer: str) -> pd.DataFrame:
         """Return which unit each neuroid of a layer is.

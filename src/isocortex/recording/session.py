@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from isocortex.errors import UserError, unknown
+from isocortex.recording.devices import usable_device
 from isocortex.recording.hooks import LayerHooks
 from isocortex.recording.key import recording_key
 from isocortex.recording.layout import Layout
@@ -95,7 +96,7 @@ class Session:
             layers=[layers] if isinstance(layers, str) else list(layers),
             dtype=dtype,
             rule=rule_of(units),
-            device=_usable(device),
+            device=usable_device(device),
         )
 
     @property
@@ -273,16 +274,3 @@ def _stimulus_set(stimuli: Stimuli | Tensor | np.ndarray) -> StimulusSet:
         return StimulusSet.from_tensor(stimuli)
     c, h, w = stimuli.images(np.array([0])).shape[1:]
     return StimulusSet(stimuli.images, stimuli.table, shape=(c, h, w))
-
-
-def _usable(device: str | torch.device) -> torch.device:
-    """Return a device that works here."""
-    try:
-        found = torch.device(device)
-        torch.empty(1, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(
-            f"device {str(device)!r} cannot be used here; take device='cpu' ({reason})"
-        ) from error
-    return found

@@ -151,6 +151,30 @@ class Store:
                 "give another store or remove it"
             )
 
+    def read_units(self, layer: str, units: slice) -> np.ndarray:
+        """Return the responses of some units to all presentations that are there, (n, units).
+
+        Chunks are files of presentations by all units, without compression, so they are mapped and
+        only what is asked for is read.
+        """
+        number = str(list(self.contents.layers).index(layer))
+        n, width = self.arrays[layer].shape
+        start, stop, _ = units.indices(width)
+        dtype = np.dtype(self.contents.dtype).newbyteorder("<")
+        room = np.empty((n, stop - start), self.contents.dtype)
+        shape = (self.contents.block, width)
+        for i, first in enumerate(range(0, n, self.contents.block)):
+            last = min(first + self.contents.block, n)
+            try:
+                chunk = np.memmap(self.path / number / "c" / str(i) / "0", dtype, "r", shape=shape)
+            except (OSError, ValueError) as error:
+                raise UserError(
+                    f"the recording at {self.path} is damaged (layer {layer!r}, presentations "
+                    f"{first} to {last - 1}); remove it and record again"
+                ) from error
+            room[first:last] = chunk[: last - first, start:stop]
+        return room
+
     def blocks(self) -> Iterator[range]:
         """Go through the rows that are not there yet, one chunk at a time."""
         for start in range(self.finished, self.contents.n, self.contents.block):

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from isocortex.arrays import Array
 from isocortex.errors import UserError
+from isocortex.grams import gram_of
 from isocortex.measures.encoding.folds import Folds, as_folds
-from isocortex.measures.encoding.problem import gram_of, prepare
+from isocortex.measures.encoding.problem import prepare
 from isocortex.measures.encoding.result import Encoding, encoding
 from isocortex.measures.encoding.ridge import ALPHAS, check_alphas
 

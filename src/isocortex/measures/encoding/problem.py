@@ -10,9 +10,8 @@ from torch import Tensor
 
 from isocortex.arrays import Array, to_torch
 from isocortex.errors import UserError
+from isocortex.grams import constant_columns, gram_of
 from isocortex.measures.encoding.folds import Fold, Folds, as_folds
-
-_CHUNK_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -119,16 +118,6 @@ def prepare(
     return Problem(x, gram, y, kept, checked, constant, targets)
 
 
-def gram_of(x: Tensor) -> Tensor:
-    """Return ``x @ x.T`` in float64, summed over blocks of columns in the precision of `x`."""
-    step = max(1, _CHUNK_BYTES // (x.element_size() * len(x)))
-    total = x.new_zeros((len(x), len(x)), dtype=torch.float64)
-    for start in range(0, x.shape[1], step):
-        block = x[:, start : start + step]
-        total += block @ block.T
-    return total
-
-
 def check_finite(x: Tensor, what: str) -> None:
     """Refuse NaN and infinity, with the first place of it."""
     if bool(torch.isfinite(x.sum())):
@@ -139,10 +128,3 @@ def check_finite(x: Tensor, what: str) -> None:
             f"{what}: {len(bad)} of {x.numel()} values are NaN or infinite, the first at "
             f"{tuple(bad[0].tolist())}; leave those rows or columns out"
         )
-
-
-def constant_columns(x: Tensor) -> Tensor:
-    """Tell which columns are constant to working precision, shape (columns,)."""
-    mean = x.mean(dim=0)
-    rounding = 8 * torch.finfo(x.dtype).eps * mean.abs()
-    return (x - mean).abs().amax(dim=0) <= rounding

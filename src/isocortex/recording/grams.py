@@ -1,0 +1,273 @@
+"""Grams of a recording's layers, and what making them needs in memory and on disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+import psutil
+import torch
+from torch import Tensor
+
+from isocortex.arrays import to_torch
+from isocortex.errors import UserError, unknown
+from isocortex.grams import SCALINGS, Scaling, block_units, summed
+from isocortex.recording.devices import usable_device
+from isocortex.recording.store import size
+
+Precision: TypeAlias = Literal["float32", "float64"]
+"""What products of responses are made in."""
+
+Announce: TypeAlias = Callable[[str], object]
+"""Is given one line for the user."""
+
+
+class Grams(Mapping[str, np.ndarray]):
+    """Grams of layers, (n, n) in float64 each, by layer.
+
+    Attributes
+    ----------
+    scaling : str
+        What was done to the features.
+    n_units, n_constant : dict of str to int
+        Units of each layer, and those among them that answer all presentations alike.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, np.ndarray],
+        scaling: str,
+        n_units: Mapping[str, int],
+        n_constant: Mapping[str, int],
+    ) -> None:
+        self._values = dict(values)
+        self.scaling = scaling
+        self.n_units = dict(n_units)
+        self.n_constant = dict(n_constant)
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers, in the order in which they were asked for."""
+        return list(self._values)
+
+    def __getitem__(self, layer: str) -> np.ndarray:
+        if layer not in self._values:
+            raise unknown("layer of the Grams", str(layer), self._values)
+        return self._values[layer]
+
+    def __contains__(self, layer: object) -> bool:
+        return layer in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        widths = ", ".join(f"{name} of {p} units" for name, p in self.n_units.items())
+        n = len(next(iter(self._values.values()))) if self._values else 0
+        return f"Grams({n} presentations, scaling {self.scaling}; {widths})"
+
+
+class Source(Protocol):
+    """What Grams are made from; a `Recording` has it."""
+
+    @property
+    def n_presentations(self) -> int:
+        """Number of presentations."""
+
+    def width(self, layer: str, /) -> int:
+        """Return the number of units of a layer."""
+
+    def read_units(self, layer: str, units: slice, /) -> np.ndarray:
+        """Return some units, (presentation, neuroid)."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What making Grams takes, before it is begun.
+
+    Attributes
+    ----------
+    n : int
+        Presentations.
+    widths : dict of str to int
+        Units of each layer.
+    block_bytes : int
+        Most bytes of features in memory at once.
+    passes : list of list of str
+        Layers recorded together: one list a forward pass over all stimuli, none for a recording
+        that is there.
+    disk_bytes : int
+        Bytes of features on disk at once.
+    folder : Path, optional
+        Where they lie.
+    kept : bool
+        Whether they stay there.
+    """
+
+    n: int
+    widths: dict[str, int]
+    block_bytes: int
+    passes: list[list[str]] = field(default_factory=list)
+    disk_bytes: int = 0
+    folder: Path | None = None
+    kept: bool = False
+
+    @property
+    def gram_bytes(self) -> int:
+        """Bytes of all Grams."""
+        return 8 * self.n**2 * len(self.widths)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of all Grams, of a block of features, and of the product being added."""
+        return self.gram_bytes + self.block_bytes + 2 * self.n**2
+
+    def line(self) -> str:
+        """Say it in one line."""
+        layers = f"{len(self.widths)} layer{'s' if len(self.widths) > 1 else ''}"
+        parts = [
+            f"Grams of {layers}, {self.n} presentations, {sum(self.widths.values())} units: "
+            f"{size(self.memory_bytes)} of memory ({size(self.gram_bytes)} of it Grams)"
+        ]
+        if self.folder is not None:
+            stay = "to keep" if self.kept else "removed afterwards"
+            parts.append(f"{size(self.disk_bytes)} of disk at {self.folder} ({stay})")
+        if self.passes:
+            count = len(self.passes)
+            parts.append(f"{count} forward pass{'es' if count > 1 else ''}")
+        return ", ".join(parts)
+
+    def check_memory(self) -> None:
+        """Raise `UserError` with what would fit if the free memory is too small."""
+        free = psutil.virtual_memory().available
+        if self.memory_bytes <= free:
+            return
+        room = free - self.block_bytes - 2 * self.n**2
+        layers = room // (8 * self.n**2)
+        if layers >= 1:
+            instead = f"take at most {layers} of the {len(self.widths)} layers at once"
+        elif 10 * self.n**2 <= free:
+            instead = f"lower byte_budget to {size(free - 10 * self.n**2)} and take one layer"
+        else:
+            instead = f"take at most {int((free / 12) ** 0.5)} stimuli"
+        raise UserError(
+            f"the Grams need {size(self.memory_bytes)} of memory but {size(free)} are free; "
+            f"{instead}"
+        )
+
+
+def grams_of(
+    source: Source,
+    layers: Sequence[str],
+    *,
+    scaling: Scaling = "none",
+    precision: Precision = "float32",
+    byte_budget: int = 2**30,
+    device: str | torch.device = "cpu",
+    announce: Announce | None = None,
+) -> Grams:
+    """Return the Grams of layers that have been recorded; `Recording.grams` says more.
+
+    Raises
+    ------
+    UserError
+        If there are no such layers, scaling, precision or device, or they do not fit.
+    """
+    check_options(scaling, precision, byte_budget)
+    where = usable_device(device)
+    n = source.n_presentations
+    widths = {layer: source.width(layer) for layer in layers}
+    if not widths:
+        raise UserError("no layer is named; name at least one, e.g. recording.layers")
+    double = precision == "float64"
+    need = Need(n, widths, block_bytes(n, widths, scaling, precision, byte_budget))
+    need.check_memory()
+    if announce is not None:
+        announce(need.line())
+    values, constant = {}, {}
+    for layer, width in widths.items():
+
+        def read(start: int, stop: int, layer: str = layer) -> Tensor:
+            return to_torch(source.read_units(layer, slice(start, stop))).to(where)
+
+        made = summed(read, n, width, scaling=scaling, double=double, byte_budget=byte_budget)
+        values[layer] = made.values.cpu().numpy()
+        constant[layer] = made.n_constant
+    return Grams(values, scaling, widths, constant)
+
+
+def check_options(scaling: str, precision: str, byte_budget: int) -> None:
+    """Refuse names that are not there, and budgets that hold nothing."""
+    if scaling not in SCALINGS:
+        raise unknown("scaling of features", str(scaling), SCALINGS)
+    if precision not in ("float32", "float64"):
+        raise unknown("precision", str(precision), ("float32", "float64"))
+    if byte_budget < 1:
+        raise UserError(f"byte_budget is {byte_budget}; it must be at least 1")
+
+
+def block_bytes(
+    n: int, widths: Mapping[str, int], scaling: str, precision: str, byte_budget: int
+) -> int:
+    """Return the bytes that the largest block of units takes, copies included."""
+    double = precision == "float64"
+    one = byte_budget // block_units(n, scaling=scaling, double=double, byte_budget=byte_budget)
+    return min(byte_budget, one * max(widths.values()))
+
+
+def packed(
+    widths: Mapping[str, int], row_bytes: int, folder: Path, *, whole: bool
+) -> list[list[str]]:
+    """Divide layers into runs whose features fit on a disk one run after the other.
+
+    Parameters
+    ----------
+    widths : mapping of str to int
+        Units of each layer, in order.
+    row_bytes : int
+        Bytes of one unit's responses to all presentations.
+    folder : Path
+        A folder on the disk.
+    whole : bool
+        Whether all must be there at once.
+
+    Returns
+    -------
+    list of list of str
+        As few runs as the order allows.
+
+    Raises
+    ------
+    UserError
+        If a run cannot be made.
+    """
+    free = shutil.disk_usage(folder).free
+    runs: list[list[str]] = []
+    left = -1
+    for layer, width in widths.items():
+        need = width * row_bytes
+        if need > free:
+            raise UserError(
+                f"the features of layer {layer!r} need {size(need)} of disk but {folder} has "
+                f"{size(free)} free; give another folder, fewer stimuli, or "
+                f"units=Projection(k={max(1, free // row_bytes)})"
+            )
+        if need > left:
+            runs.append([])
+            left = free
+        runs[-1].append(layer)
+        left -= need
+    if whole and len(runs) > 1:
+        raise UserError(
+            f"the features of all layers need {size(sum(widths.values()) * row_bytes)} of disk "
+            f"but {folder} has {size(free)} free; keep those of {', '.join(runs[0])} alone, or "
+            "leave store out: then Grams are made in several passes and features are not kept"
+        )
+    return runs
