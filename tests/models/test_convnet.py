@@ -182,7 +182,7 @@ def test_a_map_too_small_is_named():
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("activation", "rellu", "unknown activation 'rellu'; did you mean relu"),
+        ("activation", "rellu", "unknown activation 'rellu'; nearest: relu"),
         ("init", "he", "unknown initialisation 'he'"),
         ("dropout", 1.0, "less than 1"),
         ("blocks", (), "at least 1 item"),

@@ -79,6 +79,8 @@ NAMES = [
     "isocortex:half",
     "isocortex:paper-code",
     "isocortex:paper-text",
+    "isocortex:rnet-relu-max",
+    "isocortex:rnet-tanh-none",
 ]
 
 
@@ -241,7 +243,8 @@ def test_mistakes_in_scripts_get_one_line(script, name, weights, message):
     [
         ("torchvision:alexnett", None, "unknown torchvision model 'alexnett'; nearest: alexnet"),
         ("timm:resnet-18", None, "unknown timm model 'resnet-18'; nearest: resnet18"),
-        ("isocortex:haf", None, "did you mean half"),
+        ("isocortex:haf", None, "nearest: half"),
+        ("isocortex:rnet-rellu-max", None, "nearest: rnet-relu-max"),
         ("isocortex:half", "pretrained", "comes without weights"),
         ("torchvison:alexnet", None, "did you mean torchvision"),
         ("alexnet", None, "is SOURCE:NAME; nearest: torchvision:alexnet"),

@@ -10,23 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
 from torch import Tensor, nn
 
 from isocortex.errors import UserError, unknown
+from isocortex.models.activations import ACTIVATIONS
 from isocortex.models.initial import SCHEMES, initialise, seeded
-
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "gelu": nn.GELU,
-    "softplus": nn.Softplus,
-    "tanh": nn.Tanh,
-    "identity": nn.Identity,
-}
-"""Each use is a module of its own and never works in place, so that it can be recorded."""
-
-POOLINGS: dict[str, Callable[[int, int, int], nn.Module]] = {
-    "max": lambda size, stride, padding: nn.MaxPool2d(size, stride, padding),
-    "avg": lambda size, stride, padding: nn.AvgPool2d(
-        size, stride, padding, count_include_pad=False
-    ),
-}
+from isocortex.models.pooling import POOLINGS
 
 GLOBAL_POOLINGS: dict[str, Callable[[], nn.Module]] = {
     "gap": lambda: nn.AdaptiveAvgPool2d(1),
@@ -43,8 +29,8 @@ class ConvBlock(BaseModel):
         Output channels of each convolution of the block.
     kernel_size, stride : int
         Of each convolution; the stride holds for the first one.
-    pooling : {"max", "avg", "none"}
-        What follows the last convolution.
+    pooling : {"max", "avg", "l2", "blur", "subsample", "none"}
+        What follows the last convolution: a name in `pooling.POOLINGS`, or nothing.
     pool_size : int
         Window and stride of the pooling.
     """
@@ -54,7 +40,7 @@ class ConvBlock(BaseModel):
     channels: tuple[PositiveInt, ...] = Field(min_length=1)
     kernel_size: PositiveInt = 3
     stride: PositiveInt = 1
-    pooling: Literal["max", "avg", "none"] = "max"
+    pooling: Literal["max", "avg", "l2", "blur", "subsample", "none"] = "max"
     pool_size: PositiveInt = 2
 
 
@@ -73,9 +59,10 @@ class ConvNetConfig(BaseModel):
         The convolutions that are normalised, e.g. ``("conv1_1", "conv2_1")``; all by default.
     normalise_after_activation : bool
         Whether normalisation comes after the activation or before it.
-    padding : {"valid", "same"}
+    padding : {"valid", "same", "half"}
         ``"valid"`` pads nothing. ``"same"`` pads both sides alike, by half a kernel or by the
         least more that puts the sampling grid mirror-symmetrically about the image's centre.
+        ``"half"`` pads convolutions by half a kernel and poolings by nothing, whatever the size.
     head : {"flatten", "gap", "max"}
         What the fully connected layers read: the whole map, or its mean or largest value.
     hidden : tuple of int
@@ -95,7 +82,7 @@ class ConvNetConfig(BaseModel):
     normalisation: Literal["none", "batch"] = "none"
     normalised: tuple[str, ...] | None = None
     normalise_after_activation: bool = True
-    padding: Literal["valid", "same"] = "valid"
+    padding: Literal["valid", "same", "half"] = "valid"
     head: Literal["flatten", "gap", "max"] = "flatten"
     hidden: tuple[PositiveInt, ...] = (256, 256)
     dropout: float = Field(default=0.5, ge=0, lt=1)
@@ -178,6 +165,8 @@ class ConvNet(nn.Module):
         before normalisation (where that comes after) and pooling. The last fully connected layer
         has no activation: its read-out is the logits. With a pooling head, ``gap`` or ``max`` is
         the pooled map.
+    block_outputs : tuple of str
+        The last module of each block, whose output goes into the next one.
 
     Raises
     ------
@@ -191,6 +180,7 @@ class ConvNet(nn.Module):
         self.config = config
         self.input_shape = (config.in_channels, config.input_size, config.input_size)
         self.readouts: dict[str, str] = {}
+        self.block_outputs: tuple[str, ...] = ()
         with seeded(seed):
             self.features, channels, size = self._build_features()
             width = channels * size**2 if config.head == "flatten" else channels
@@ -229,6 +219,7 @@ class ConvNet(nn.Module):
                 stride = block.pool_size
                 padding, size = self._window(f"pool{b}", size, block.pool_size, stride)
                 layers[f"pool{b}"] = POOLINGS[block.pooling](block.pool_size, stride, padding)
+            self.block_outputs += (f"features.{next(reversed(layers))}",)
         return nn.Sequential(layers), channels, size
 
     def _build_head(self, width: int) -> nn.Sequential:
@@ -254,6 +245,8 @@ class ConvNet(nn.Module):
         padding = 0
         if self.config.padding == "same":
             padding = _symmetric_padding(name, size, window, stride)
+        elif self.config.padding == "half" and name.startswith("conv"):
+            padding = window // 2
         if size + 2 * padding < window:
             raise UserError(
                 f"{name} has a window of {window} on a map of {size} px; make input_size (now "

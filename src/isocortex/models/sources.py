@@ -21,6 +21,8 @@ from isocortex.models.alexnet import PREPROCESS, caffe_alexnet
 from isocortex.models.convnet import PRESETS, ConvNet
 from isocortex.models.initial import initialise, seeded
 from isocortex.models.preprocessing import Preprocess
+from isocortex.models.rnet import NAMES, rnet
+from isocortex.models.rnet import PREPROCESS as RNET_PREPROCESS
 
 RANDOM, PRETRAINED = "random", "pretrained"
 
@@ -202,6 +204,14 @@ def _preset(name: str, seed: int) -> tuple[nn.Module, Preprocess]:
 
 
 _OWN.update({name: partial(_preset, name) for name in PRESETS})
+
+
+def _rnet(name: str, seed: int) -> tuple[nn.Module, Preprocess]:
+    activation, pooling = NAMES[name]
+    return rnet(activation, pooling, seed=seed), RNET_PREPROCESS
+
+
+_OWN.update({name: partial(_rnet, name) for name in NAMES})
 
 
 def _own(name: str, weights: str | None, seed: int) -> Built:

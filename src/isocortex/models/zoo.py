@@ -74,9 +74,10 @@ def load_model(name: str, weights: str | Path | None = None, *, seed: int = 0) -
     ----------
     name : str
         ``"torchvision:alexnet"``, ``"timm:resnet18.a1_in1k"``, ``"isocortex:half"`` (the presets of
-        `convnet`, and ``caffe-alexnet``), or ``"file:script.py:factory"``: the script is run, and
-        what its function `factory` returns is the network. A network from a file may have
-        attributes `input_shape`, (c, h, w), 3 x 224 x 224 by default, and `preprocess`.
+        `convnet`, ``caffe-alexnet``, and ``rnet-relu-max`` and its kin, see `rnet`), or
+        ``"file:script.py:factory"``: the script is run, and what its function `factory` returns is
+        the network. A network from a file may have attributes `input_shape`, (c, h, w),
+        3 x 224 x 224 by default, and `preprocess`.
     weights : str or path, optional
         ``"random"``; ``"pretrained"`` (downloaded by the library once, or by a named version such
         as ``"IMAGENET1K_V1"`` of torchvision); the path of a checkpoint. By default weights are
