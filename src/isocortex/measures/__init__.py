@@ -1,6 +1,7 @@
 """Pure functions on arrays: what physiologists measure, batched, for numpy and torch alike."""
 
 from isocortex.measures import (
+    complexity,
     decoding,
     dimensionality,
     encoding,
@@ -11,6 +12,7 @@ from isocortex.measures import (
 )
 
 __all__ = [
+    "complexity",
     "decoding",
     "dimensionality",
     "encoding",
