@@ -15,7 +15,7 @@ from isocortex.errors import UserError
 from isocortex.grams import SCALINGS
 from isocortex.measures.encoding import ridge_cv
 from isocortex.measures.similarity import linear_cka
-from isocortex.recording import Projection, Recording, grams, preflight, record
+from isocortex.recording import Grams, Projection, Recording, grams, preflight, record
 
 LAYERS = ["0", "1", "3"]
 N = 24
@@ -133,7 +133,7 @@ def test_layers_that_fit_one_after_the_other_take_several_passes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = record(network, images, LAYERS)
-    _disk(monkeypatch, 4 * N * 400)
+    _disk(monkeypatch, 2 * 4 * N * 400)
     options = {"byte_budget": 20_000, "scratch": tmp_path}
     need = preflight(network, images, LAYERS, **options)  # type: ignore[arg-type]
     assert need.passes == [["0"], ["1", "3"]]
@@ -144,7 +144,7 @@ def test_layers_that_fit_one_after_the_other_take_several_passes(
         np.testing.assert_allclose(made[layer], whole.gram(layer), rtol=1e-5)
     with pytest.raises(UserError, match="keep those of 0 alone, or leave store out"):
         grams(network, images, LAYERS, store=tmp_path / "x", **options)  # type: ignore[arg-type]
-    _disk(monkeypatch, 4 * N * 100)
+    _disk(monkeypatch, 2 * 4 * N * 100)
     with pytest.raises(UserError, match=r"layer '0' need .* units=Projection\(k=100\)"):
         grams(network, images, LAYERS, **options)  # type: ignore[arg-type]
     fits = grams(network, images, LAYERS, units=Projection(100), **options)  # type: ignore[arg-type]
@@ -177,6 +177,38 @@ def test_what_does_not_fit_into_memory_is_refused_with_what_does(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory(free))
     with pytest.raises(UserError, match=message):
         recording.grams(byte_budget=48_000)
+
+
+@pytest.mark.parametrize("byte_budget", [2**30, 40_000])
+def test_grams_in_a_folder_are_read_when_they_are_used(
+    network: nn.Module, images: Tensor, tmp_path: Path, byte_budget: int
+) -> None:
+    lines: list[str] = []
+    made = grams(
+        network,
+        images,
+        LAYERS,
+        folder=tmp_path / "deep" / "grams",
+        scratch=tmp_path,
+        byte_budget=byte_budget,
+        announce=lines.append,
+    )
+    assert "4.5 KiB of it Grams" in lines[0]  # one at a time
+    again = Grams.open(tmp_path / "deep" / "grams")
+    truth = record(network, images, LAYERS).grams()
+    for layer in LAYERS:
+        np.testing.assert_allclose(made[layer], truth[layer], rtol=1e-5)
+        np.testing.assert_array_equal(again[layer], made[layer])
+    assert again.layers == LAYERS
+    assert (again.n_units, again.n_constant) == (truth.n_units, truth.n_constant)
+    assert again.scaling == "none"
+    with pytest.raises(UserError, match="holds something"):
+        record(network, images, LAYERS).grams(folder=tmp_path / "deep" / "grams")
+    with pytest.raises(UserError, match="there are no Grams"):
+        Grams.open(tmp_path)
+    (tmp_path / "deep" / "grams" / "1.npy").write_bytes(b"short")
+    with pytest.raises(UserError, match="damaged"):
+        Grams.open(tmp_path / "deep" / "grams")
 
 
 def test_a_failed_recording_leaves_no_features(images: Tensor, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the electrode picks up: hooks, recordings, their store, Grams of their layers."""
 
-from isocortex.recording.grams import Grams, Need
+from isocortex.recording.gram_files import Grams
+from isocortex.recording.grams import Need
 from isocortex.recording.layout import Layout
 from isocortex.recording.record import estimate, record
 from isocortex.recording.recording import Recording

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -17,61 +17,17 @@ from isocortex.arrays import to_torch
 from isocortex.errors import UserError, unknown
 from isocortex.grams import SCALINGS, Scaling, block_units, summed
 from isocortex.recording.devices import usable_device
+from isocortex.recording.gram_files import Grams, Writer
 from isocortex.recording.store import size
 
 Precision: TypeAlias = Literal["float32", "float64"]
 """What products of responses are made in."""
 
+SHARE = 0.5
+"""Share of the free disk that features may take for a while; others want to write too."""
+
 Announce: TypeAlias = Callable[[str], object]
 """Is given one line for the user."""
-
-
-class Grams(Mapping[str, np.ndarray]):
-    """Grams of layers, (n, n) in float64 each, by layer.
-
-    Attributes
-    ----------
-    scaling : str
-        What was done to the features.
-    n_units, n_constant : dict of str to int
-        Units of each layer, and those among them that answer all presentations alike.
-    """
-
-    def __init__(
-        self,
-        values: Mapping[str, np.ndarray],
-        scaling: str,
-        n_units: Mapping[str, int],
-        n_constant: Mapping[str, int],
-    ) -> None:
-        self._values = dict(values)
-        self.scaling = scaling
-        self.n_units = dict(n_units)
-        self.n_constant = dict(n_constant)
-
-    @property
-    def layers(self) -> list[str]:
-        """Names of the layers, in the order in which they were asked for."""
-        return list(self._values)
-
-    def __getitem__(self, layer: str) -> np.ndarray:
-        if layer not in self._values:
-            raise unknown("layer of the Grams", str(layer), self._values)
-        return self._values[layer]
-
-    def __contains__(self, layer: object) -> bool:
-        return layer in self._values
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __repr__(self) -> str:
-        widths = ", ".join(f"{name} of {p} units" for name, p in self.n_units.items())
-        n = len(next(iter(self._values.values()))) if self._values else 0
-        return f"Grams({n} presentations, scaling {self.scaling}; {widths})"
 
 
 class Source(Protocol):
@@ -109,6 +65,8 @@ class Need:
         Where they lie.
     kept : bool
         Whether they stay there.
+    at_once : int, optional
+        Grams in memory at once; all if None.
     """
 
     n: int
@@ -118,15 +76,16 @@ class Need:
     disk_bytes: int = 0
     folder: Path | None = None
     kept: bool = False
+    at_once: int | None = None
 
     @property
     def gram_bytes(self) -> int:
-        """Bytes of all Grams."""
-        return 8 * self.n**2 * len(self.widths)
+        """Bytes of the Grams that are in memory at once."""
+        return 8 * self.n**2 * (len(self.widths) if self.at_once is None else self.at_once)
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of all Grams, of a block of features, and of the product being added."""
+        """Bytes of Grams, of a block of features, and of the product being added."""
         return self.gram_bytes + self.block_bytes + 2 * self.n**2
 
     def line(self) -> str:
@@ -152,7 +111,10 @@ class Need:
         room = free - self.block_bytes - 2 * self.n**2
         layers = room // (8 * self.n**2)
         if layers >= 1:
-            instead = f"take at most {layers} of the {len(self.widths)} layers at once"
+            instead = (
+                f"take at most {layers} of the {len(self.widths)} layers at once, or give a folder "
+                "for the Grams"
+            )
         elif 10 * self.n**2 <= free:
             instead = f"lower byte_budget to {size(free - 10 * self.n**2)} and take one layer"
         else:
@@ -172,8 +134,11 @@ def grams_of(
     byte_budget: int = 2**30,
     device: str | torch.device = "cpu",
     announce: Announce | None = None,
+    writer: Writer | None = None,
 ) -> Grams:
     """Return the Grams of layers that have been recorded; `Recording.grams` says more.
+
+    With a `writer` each Gram goes to disk as soon as it is made, and memory holds one at a time.
 
     Raises
     ------
@@ -187,7 +152,8 @@ def grams_of(
     if not widths:
         raise UserError("no layer is named; name at least one, e.g. recording.layers")
     double = precision == "float64"
-    need = Need(n, widths, block_bytes(n, widths, scaling, precision, byte_budget))
+    block = block_bytes(n, widths, scaling, precision, byte_budget)
+    need = Need(n, widths, block, at_once=len(widths) if writer is None else 1)
     need.check_memory()
     if announce is not None:
         announce(need.line())
@@ -200,6 +166,8 @@ def grams_of(
         made = summed(read, n, width, scaling=scaling, double=double, byte_budget=byte_budget)
         values[layer] = made.values.cpu().numpy()
         constant[layer] = made.n_constant
+        if writer is not None:
+            values[layer] = writer.keep(layer, values[layer], width, made.n_constant)
     return Grams(values, scaling, widths, constant)
 
 
@@ -248,7 +216,7 @@ def packed(
     UserError
         If a run cannot be made.
     """
-    free = shutil.disk_usage(folder).free
+    free = int(SHARE * shutil.disk_usage(folder).free)
     runs: list[list[str]] = []
     left = -1
     for layer, width in widths.items():
@@ -256,7 +224,7 @@ def packed(
         if need > free:
             raise UserError(
                 f"the features of layer {layer!r} need {size(need)} of disk but {folder} has "
-                f"{size(free)} free; give another folder, fewer stimuli, or "
+                f"{size(free)} to give; give another folder, fewer stimuli, or "
                 f"units=Projection(k={max(1, free // row_bytes)})"
             )
         if need > left:
@@ -267,7 +235,7 @@ def packed(
     if whole and len(runs) > 1:
         raise UserError(
             f"the features of all layers need {size(sum(widths.values()) * row_bytes)} of disk "
-            f"but {folder} has {size(free)} free; keep those of {', '.join(runs[0])} alone, or "
+            f"but {folder} has {size(free)} to give; keep those of {', '.join(runs[0])} alone, or "
             "leave store out: then Grams are made in several passes and features are not kept"
         )
     return runs

@@ -12,7 +12,8 @@ import torch
 
 from isocortex.errors import UserError, unknown
 from isocortex.grams import Scaling
-from isocortex.recording.grams import Grams, Precision, grams_of
+from isocortex.recording.gram_files import Grams, Writer
+from isocortex.recording.grams import Precision, grams_of
 from isocortex.recording.layout import Layout
 from isocortex.recording.store import Store
 from isocortex.recording.subsample import RULES, Rule, rule_from
@@ -211,14 +212,17 @@ class Recording:
         precision: Precision = "float32",
         byte_budget: int = 2**30,
         device: str | torch.device = "cpu",
+        folder: str | Path | None = None,
         announce: Callable[[str], object] | None = None,
     ) -> Grams:
         """Return the Grams of several layers; all if `layers` is None.
 
-        `announce` is given one line that says what the call needs before it begins. The other
-        parameters and errors are those of `gram`.
+        With a `folder` they are written there one by one and memory holds one at a time
+        (`Grams.open` reads them). `announce` is given one line that says what the call needs before
+        it begins. The other parameters and errors are those of `gram`.
         """
-        return grams_of(
+        writer = None if folder is None else Writer(Path(folder), scaling)
+        made = grams_of(
             self,
             list(self) if layers is None else list(layers),
             scaling=scaling,
@@ -226,7 +230,11 @@ class Recording:
             byte_budget=byte_budget,
             device=device,
             announce=announce,
+            writer=writer,
         )
+        if writer is not None:
+            writer.finish()
+        return made
 
     def units(self, layer: str) -> pd.DataFrame:
         """Return which unit each neuroid of a layer is.

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from isocortex.errors import UserError
 from isocortex.grams import Scaling
+from isocortex.recording.gram_files import Grams, Writer
 from isocortex.recording.grams import (
     Announce,
-    Grams,
     Need,
     Precision,
     block_bytes,
     check_options,
+    grams_of,
     packed,
 )
 from isocortex.recording.record import Progress, record
@@ -38,6 +39,7 @@ def grams(
     batch_size: int = 64,
     store: str | Path | None = None,
     scratch: str | Path | None = None,
+    folder: str | Path | None = None,
     dtype: Literal["float32", "float16"] = "float32",
     units: Units = "all",
     byte_budget: int = 2**30,
@@ -65,6 +67,9 @@ def grams(
     scratch : path, optional
         A folder on the disk that takes features for the while; the system's temporary folder if
         None.
+    folder : path, optional
+        An empty folder that the Grams are written to one by one, so that memory holds one at a
+        time; they are read from there when they are used (`Grams.open`).
     byte_budget : int
         Most bytes of features in memory at once. Images and what the network needs to look at a
         batch come on top; a smaller `batch_size` makes them small.
@@ -97,6 +102,7 @@ def grams(
         precision=precision,
         store=store,
         scratch=scratch,
+        folder=folder,
         dtype=dtype,
         units=units,
         byte_budget=byte_budget,
@@ -121,17 +127,28 @@ def grams(
             transform=transform,
         )
 
+    writer = None if folder is None else Writer(Path(folder), scaling)
+
     def made(recording: Recording) -> Grams:
-        return recording.grams(
-            scaling=scaling, precision=precision, byte_budget=byte_budget, device=device
+        return grams_of(
+            recording,
+            list(recording),
+            scaling=scaling,
+            precision=precision,
+            byte_budget=byte_budget,
+            device=device,
+            writer=writer,
         )
 
-    if need.folder is None or need.kept:
-        return made(recorded(need.passes[0], None if need.folder is None else need.folder))
     parts = []
-    for names in need.passes:
-        with tempfile.TemporaryDirectory(prefix="isocortex-", dir=need.folder) as folder:
-            parts.append(made(recorded(names, Path(folder) / "features")))
+    if need.folder is None or need.kept:
+        parts.append(made(recorded(need.passes[0], need.folder)))
+    else:
+        for names in need.passes:
+            with tempfile.TemporaryDirectory(prefix="isocortex-", dir=need.folder) as place:
+                parts.append(made(recorded(names, Path(place) / "features")))
+    if writer is not None:
+        writer.finish()
     return _joined(parts)
 
 
@@ -144,6 +161,7 @@ def preflight(
     precision: Precision = "float32",
     store: str | Path | None = None,
     scratch: str | Path | None = None,
+    folder: str | Path | None = None,
     dtype: Literal["float32", "float16"] = "float32",
     units: Units = "all",
     byte_budget: int = 2**30,
@@ -163,16 +181,17 @@ def preflight(
     n, itemsize = session.n, np.dtype(dtype).itemsize
     in_memory = n * recorder.row_bytes
     block = block_bytes(n, widths, scaling, precision, byte_budget)
+    at_once = None if folder is None else 1
     if store is None and in_memory <= byte_budget:
-        need = Need(n, widths, in_memory + block, [session.layers])
+        need = Need(n, widths, in_memory + block, [session.layers], at_once=at_once)
     else:
-        folder = Path(tempfile.gettempdir() if scratch is None else scratch)
-        if store is None and not folder.is_dir():
-            raise UserError(f"there is no folder {folder} for features; make it or give another")
+        place = Path(tempfile.gettempdir() if scratch is None else scratch)
+        if store is None and not place.is_dir():
+            raise UserError(f"there is no folder {place} for features; make it or give another")
         if store is not None and Path(store).is_dir() and any(Path(store).iterdir()):
             runs = [session.layers]  # its disk is taken already
         else:
-            at = folder if store is None else _existing(Path(store))
+            at = place if store is None else _existing(Path(store))
             runs = packed(widths, n * itemsize, at, whole=store is not None)
         on_disk = max(sum(widths[name] for name in run) for run in runs) * n * itemsize
         need = Need(
@@ -181,8 +200,9 @@ def preflight(
             max(block, min(byte_budget, on_disk)),
             runs,
             on_disk,
-            folder if store is None else Path(store),
+            place if store is None else Path(store),
             store is not None,
+            at_once,
         )
     need.check_memory()
     return need
