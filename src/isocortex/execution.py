@@ -33,6 +33,7 @@ Path_ = tuple[str, ...]
 Cluster = Literal["local", "slurm"]
 ROOMS = (
     "arrays.py",
+    "grams.py",
     "statistics.py",
     "stimuli",
     "models",

@@ -19,7 +19,7 @@ from isocortex.models.lgncnn import LGNCNN, LGNCNNConfig
 from isocortex.models.receptive_fields import ReceptiveField
 from isocortex.models.rnet import rnet, rnet_config
 from isocortex.models.surgery import swap
-from isocortex.models.zoo import Model, list_models, load_model
+from isocortex.models.zoo import Model, files_checksum, list_models, load_model
 
 __all__ = [
     "CONTROLS",
@@ -42,6 +42,7 @@ __all__ = [
     "NetworkCodec",
     "ReceptiveField",
     "codec",
+    "files_checksum",
     "filter_overlap",
     "grid_check",
     "induced_kernel",

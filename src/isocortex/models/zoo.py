@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from isocortex.data import checksum
 from isocortex.errors import UserError, nearest, unknown
 from isocortex.models import sources
 from isocortex.models.calls import split_call
@@ -104,6 +105,16 @@ def load_model(name: str, weights: str | Path | None = None, *, seed: int = 0) -
     network = built.network.eval()
     layers = trace_layers(network, built.input_shape)
     return Model(name, network, layers, built.preprocess, built.input_shape, built.weights)
+
+
+def files_checksum(name: str, weights: str | Path | None = None) -> str:
+    """Return the checksums of the files that a model is made of: its script and its checkpoint.
+
+    Nothing for models and weights that have a name; what is cached carries it in its key.
+    """
+    script = name.removeprefix("file:").rpartition(":")[0] if name.startswith("file:") else ""
+    files = (script, "" if weights is None else str(weights))
+    return " ".join(checksum(file) for file in files if Path(file).is_file())
 
 
 def list_models(source: str) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pydantic
 from matplotlib.figure import Figure as Drawing
 
 from isocortex import data as data_room
+from isocortex.analyses.provenance import timing_rows, versions
 from isocortex.claims import Claim, Judgement, board, declaration_checksum, parts
 from isocortex.errors import unknown
 from isocortex.execution import Cluster, Execution, Progress, Silence
@@ -25,12 +25,6 @@ Tables = dict[str, pd.DataFrame]
 
 STUDIES = {"farzmahdi2024": "isocortex.studies.farzmahdi2024.study"}
 """Name of each study and the module that defines its `STUDY`."""
-
-VERSIONED = (
-    "isocortex", "torch", "torchvision", "timm", "lightning-fabric", "warp-lang", "trimesh",
-    "numpy", "scipy", "pandas", "zarr", "exca", "pydantic", "matplotlib",
-)  # fmt: skip
-"""Distributions whose versions go into the provenance."""
 
 
 @dataclass(frozen=True)
@@ -199,14 +193,7 @@ def run_study(
             "claims_checksum": declaration_checksum(study.claims),
             "checksums": dict(findings.checksums),
             "versions": versions(),
-            "timings": [
-                {
-                    "step": " / ".join(timing.path),
-                    "seconds": round(timing.seconds, 3),
-                    "from_cache": timing.cached,
-                }
-                for timing in execution.timings
-            ],
+            "timings": timing_rows(execution.timings),
         },
         warnings=tuple(findings.warnings),
     )
@@ -216,14 +203,3 @@ def _board(study: Study, judgements: Sequence[Judgement], tables: Tables) -> pd.
     """Return the board, each claim with the table that its numbers come from."""
     claims = board(judgements)
     return claims.assign(table=[study.table_of(claim, tables) for claim in claims["id"]])
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that can change a number."""
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in VERSIONED:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "absent"
-    return found

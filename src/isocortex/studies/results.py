@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import yaml
 
+from isocortex.analyses import provenance as provenance_room
 from isocortex.studies.base import StudyResult
 
 
@@ -20,9 +20,8 @@ def write_tables(result: StudyResult, folder: Path) -> None:
         An existing, empty folder; the caller moves it into place when all of it is written.
     """
     result.board.to_csv(folder / "claims.csv", index=False)
-    (folder / "tables").mkdir()
-    for name, table in result.tables.items():
-        table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+    provenance = {**result.provenance, "warnings": list(result.warnings)}
+    provenance_room.write_tables(folder, result.tables, provenance)
     with (folder / "config.yaml").open("w", encoding="utf-8") as stream:
         yaml.safe_dump(
             {"study": result.study.name, "preset": result.preset, **result.config},
@@ -30,6 +29,3 @@ def write_tables(result: StudyResult, folder: Path) -> None:
             sort_keys=False,
             allow_unicode=True,
         )
-    provenance = {**result.provenance, "warnings": list(result.warnings)}
-    text = json.dumps(provenance, indent=2, ensure_ascii=False)
-    (folder / "provenance.json").write_text(text + "\n", encoding="utf-8")

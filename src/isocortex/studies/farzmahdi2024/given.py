@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pandas as pd
 import torch
 
-from isocortex.data import checksum
 from isocortex.execution import Step, tick
 from isocortex.measures import symmetry, viewpoint
 from isocortex.models import load_model
@@ -45,15 +43,6 @@ READ = {
     "torchvision:vit_b_16": [f"encoder.layers.encoder_layer_{k}" for k in range(12)],
 }
 """Layers that are read: outputs of blocks and of pooling, after the activation."""
-
-
-def given_checksum(model: str, weights: str) -> str:
-    """Return the checksums of the files that a model is made of: its script and its checkpoint.
-
-    Nothing for models and weights that have a name.
-    """
-    script = model.removeprefix("file:").rpartition(":")[0] if model.startswith("file:") else ""
-    return " ".join(checksum(file) for file in (script, weights) if Path(file).is_file())
 
 
 class MeasureGiven(Step):

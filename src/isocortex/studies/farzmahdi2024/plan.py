@@ -11,8 +11,9 @@ import torch
 from isocortex import data as data_room
 from isocortex.errors import UserError
 from isocortex.execution import Execution
+from isocortex.models import files_checksum
 from isocortex.studies.farzmahdi2024.config import Configuration, Training
-from isocortex.studies.farzmahdi2024.given import MeasureGiven, given_checksum
+from isocortex.studies.farzmahdi2024.given import MeasureGiven
 from isocortex.studies.farzmahdi2024.measuring import Measure
 from isocortex.studies.farzmahdi2024.networks import Source, Train
 from isocortex.studies.farzmahdi2024.stimuli import Variant, Views
@@ -203,7 +204,7 @@ class Plan:
                 MeasureGiven,
                 model=model,
                 weights=weights,
-                checksum=given_checksum(model, weights),
+                checksum=files_checksum(model, weights),
                 views=self.views("categories", "symmetric", size=chosen.size),
                 batch_size=self._chosen.recording.batch_size,
                 device=self._chosen.recording.device,
