@@ -10,6 +10,7 @@ from torch import Tensor
 
 from isocortex.arrays import Array, like, to_torch
 from isocortex.errors import UserError, unknown
+from isocortex.measures.similarity.kendall import tau_a
 from isocortex.measures.similarity.rdms import condensed, square
 
 Comparison: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -111,14 +112,17 @@ def ranks(x: Tensor, weights: Tensor) -> Tensor:
         Ties share the mean of their ranks; NaN throughout where x holds NaN.
     """
     ordered, order = x.sort(dim=-1)
-    start, end = _ties(ordered)
     shape = torch.broadcast_shapes(x.shape, weights.shape)
-    w = weights.expand(shape).gather(-1, order.expand(shape))
+    order = order.expand(shape)
+    w = weights.expand(shape).gather(-1, order)
     upto = w.cumsum(dim=-1)
-    below = (upto - w).gather(-1, start.expand(shape))
-    mean = (below + upto.gather(-1, end.expand(shape)) + 1) / 2
-    ranked = torch.empty_like(mean).scatter_(-1, order.expand(shape), mean)
-    return torch.where(x.isnan().any(dim=-1, keepdim=True), torch.nan, ranked)
+    mean = (upto - w).add_(upto)
+    if bool((ordered[..., 1:] == ordered[..., :-1]).any()):
+        start, end = (position.expand(shape) for position in _ties(ordered))
+        mean = (upto - w).gather(-1, start).add_(upto.gather(-1, end))
+    mean = mean.add_(1.0).div_(2.0)
+    ranked = torch.empty_like(mean).scatter_(-1, order, mean)
+    return ranked.masked_fill_(x.isnan().any(dim=-1, keepdim=True), torch.nan)
 
 
 def _ties(ordered: Tensor) -> tuple[Tensor, Tensor]:
@@ -153,76 +157,10 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(dim=-1).clamp(-1.0, 1.0)
 
 
-def _tau_a(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
-    """Kendall's tau-a by a radix sort of b in the order of a, which counts what is out of order."""
-    undefined = a.isnan().any(dim=-1) | b.isnan().any(dim=-1)
-    lead = torch.broadcast_shapes(a.shape[:-1], b.shape[:-1])
-    dense_a, dense_b = (_dense(x).expand(*lead, -1) for x in (a, b))
-    order = (dense_a * dense_a.shape[-1] + dense_b).argsort(dim=-1)
-    shape = torch.broadcast_shapes(order.shape, weights.shape)
-    w = weights.expand(shape).gather(-1, order.expand(shape))
-    key_a, key_b = dense_a.gather(-1, order), dense_b.gather(-1, order)
-    by_b = key_b.argsort(dim=-1, stable=True)
-    drawn = w.sum(dim=-1)
-    pairs = _pairs_alike(w, torch.zeros_like(key_a))
-    alike_a = _pairs_alike(w, key_a)
-    alike_b = _pairs_alike(w.gather(-1, by_b.expand(shape)), key_b.gather(-1, by_b))
-    alike_both = _pairs_alike(w, key_a * key_a.shape[-1] + key_b)
-    agreement = pairs - alike_a - alike_b + alike_both - 2 * _discordant(key_b, w)
-    # Where weights are counts, copies of a distance are tied with each other in both RDMs.
-    tau = agreement / (drawn * (drawn - 1) / 2)
-    flat = (alike_a >= pairs) | (alike_b >= pairs)
-    return torch.where(undefined | flat, torch.nan, tau).clamp(-1.0, 1.0)
-
-
-def _dense(x: Tensor) -> Tensor:
-    """Replace numbers by 0, 1, 2, ... in their order, equal ones alike."""
-    ordered, order = x.sort(dim=-1)
-    step = torch.zeros_like(order)
-    step[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
-    return torch.zeros_like(order).scatter_(-1, order, step.cumsum(dim=-1))
-
-
-def _pairs_alike(w: Tensor, key: Tensor) -> Tensor:
-    """Weight of the pairs of different entries with one key; equal keys stand together."""
-    start, _ = _ties(key)
-    before = w.cumsum(dim=-1) - w
-    return (w * (before - before.gather(-1, start.expand(w.shape)))).sum(dim=-1)
-
-
-def _discordant(key: Tensor, w: Tensor) -> Tensor:
-    """Weight of the pairs whose keys stand in the wrong order, digit by binary digit.
-
-    From the highest digit down, the entries of each group with equal digits so far are parted
-    into those with a 0 and those with a 1; every 1 that stood before a 0 is a pair out of order.
-    """
-    m = key.shape[-1]
-    total = torch.zeros_like(w[..., 0])
-    place = torch.arange(m, device=key.device).expand_as(key)
-    start, end = torch.zeros_like(key), torch.full_like(key, m - 1)
-    for level in reversed(range(int(key.max()).bit_length())):
-        zero = 1 - ((key >> level) & 1)
-        ones = (w * (1 - zero)).cumsum(dim=-1)
-        first = start.expand(w.shape)
-        # A group's first entry may be a 1 itself, which the sum before it does not hold.
-        before = ones - (ones - w * (1 - zero)).gather(-1, first)
-        total += (w * zero * before).sum(dim=-1)
-        zeros = zero.cumsum(dim=-1)
-        earlier = (zeros - zero).gather(-1, start)
-        middle = start + zeros.gather(-1, end) - earlier
-        position = zeros - zero - earlier
-        position = torch.where(zero == 1, start + position, middle + place - start - position)
-        start = torch.empty_like(key).scatter_(-1, position, torch.where(zero == 1, start, middle))
-        end = torch.empty_like(key).scatter_(-1, position, torch.where(zero == 1, middle - 1, end))
-        key = torch.empty_like(key).scatter_(-1, position, key)
-        w = torch.empty_like(w).scatter_(-1, position.expand(w.shape), w)
-    return total
-
-
 METHODS: dict[str, Comparison] = {
     "pearson": _pearson,
     "spearman": _spearman,
-    "tau_a": _tau_a,
+    "tau_a": tau_a,
     "cosine": _cosine,
     "whitened_cosine": _whitened_cosine,
 }

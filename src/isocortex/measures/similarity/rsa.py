@@ -23,9 +23,10 @@ from isocortex.measures.similarity.compare import (
     unit_scaled,
     unit_whitened,
 )
+from isocortex.measures.similarity.kendall import tau_a
 from isocortex.statistics import Interval
 
-_CHUNK_BYTES = 2**24
+_CHUNK_BYTES = 2**22
 
 OVER = ("stimuli", "subjects")
 """What a bootstrap can draw anew."""
@@ -331,9 +332,15 @@ def _comparable(method: str, rdms: Tensor, weights: Tensor) -> Tensor:
     return ranks(rdms, weights) if method in _OF_RANKS else rdms
 
 
+def _keys(ranked: Tensor) -> Tensor:
+    """Whole numbers in the order of mean ranks, which are 1 or more apart where they differ."""
+    return ranked.floor().int()
+
+
 def _agreement(method: str, models: Tensor, subjects: Tensor, weights: Tensor) -> Tensor:
     """Similarity of every model to every subject, (draws, models, subjects)."""
     if method not in _UNITS:
+        subjects = _keys(subjects) if method in _OF_RANKS else subjects
         return METHODS[method](models[:, :, None], subjects[:, None], weights[:, None])
     a, b = (_UNITS[method](x, weights) for x in (models, subjects))
     return (a @ b.mT).clamp_(-1.0, 1.0)
@@ -363,8 +370,8 @@ def _rank_ceilings(
     share = counts[..., None] * ranked
     total = share.sum(dim=-2, keepdim=True)
     if method == "tau_a":
-        compare = METHODS[method]
-        return compare(total - share, ranked, weights), compare(total, ranked, weights)
+        keys = _keys(ranked)
+        return tau_a(total - share, keys, weights), tau_a(total, keys, weights)
     u = unit_distances(ranked, weights)
     lower, upper = (unit_distances(ranks(x, weights), weights) for x in (total - share, total))
     return (lower * u).sum(dim=-1), (upper * u).sum(dim=-1)

@@ -6,11 +6,8 @@ row of the views alone: rendered by itself or in any batch it is the same bit by
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,12 +15,14 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from isocortex import warp_runtime
 from isocortex.errors import UserError, unknown
 from isocortex.stimuli.render import kernels
 from isocortex.stimuli.render.mesh import LUMINANCE_WEIGHTS, FloatArray, IntArray, Mesh
 from isocortex.stimuli.render.normals import corner_normals, face_normals
 from isocortex.stimuli.render.optics import Shots
 from isocortex.stimuli.render.views import Views
+from isocortex.warp_runtime import stream_of_torch
 
 __all__ = ["Renderer", "Rendering", "Views"]
 
@@ -92,10 +91,10 @@ class Renderer:
         if not self.meshes:
             raise UserError("renderer: no meshes given; give at least one")
         self.device = _checked_device(device)
-        _start_warp()
+        warp_runtime.start()
         self._warp_device = wp.device_from_torch(self.device)
         self._faces = [_canonical(mesh.vertices, mesh.faces) for mesh in self.meshes]
-        with _stream_of_torch(self.device):
+        with stream_of_torch(self.device):
             self._bvhs = [self._bvh(m, f) for m, f in zip(self.meshes, self._faces, strict=True)]
             self._table = self._mesh_table()
         self._normals: dict[str, Any] = {}
@@ -168,7 +167,7 @@ class Renderer:
         tiles = n * (-(-size // side)) ** 2
         step = side * supersample
         at_once = max(1, min(tiles, _SAMPLES_AT_ONCE[self.device.type] // step**2))
-        with _stream_of_torch(self.device):
+        with stream_of_torch(self.device):
             film: Any = kernels.Film()
             film.samples = supersample
             film.width = size * supersample
@@ -261,31 +260,3 @@ def _checked_device(device: str | torch.device) -> torch.device:
     if (chosen.index or 0) >= count:
         raise UserError(f"renderer: there is no {chosen}; CUDA devices here: {count}; use cpu")
     return chosen
-
-
-@contextmanager
-def _stream_of_torch(device: torch.device) -> Iterator[None]:
-    """Run kernels on torch's current stream, in order with torch's own work."""
-    if device.type == "cpu":
-        yield
-    else:
-        with wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(device))):
-            yield
-
-
-@cache
-def _start_warp() -> None:
-    """Initialise Warp without a word on standard output and, where there is no GPU, on stderr."""
-    wp.config.log_level = max(wp.config.log_level, wp.LOG_WARNING)
-    if torch.cuda.is_available():
-        wp.init()
-        return
-    # Its native library says that it found no driver, past Python's own stderr.
-    stderr = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        wp.init()
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
