@@ -15,7 +15,7 @@ from PIL import Image
 from isocortex.errors import UserError
 from isocortex.stimuli import image_archives, image_files
 from isocortex.stimuli.digits import ASYMMETRIC_DIGITS, CIFAR10_CLASSES, cifar10, mnist
-from isocortex.stimuli.photographs import photographs
+from isocortex.stimuli.photographs import photographs, whole_photographs
 from isocortex.stimuli.stimulus_set import StimulusSet
 
 
@@ -209,3 +209,18 @@ def test_the_real_files(data_folder: Path) -> None:
     some = photos.images(np.arange(0, 1300, 100))
     assert 0.2 < float(some.mean()) < 0.7
     assert (some.flatten(1).std(1) > 0.02).all()
+
+
+def test_whole_photographs_keep_their_shape(tmp_path: Path) -> None:
+    sizes = {"train/1.jpg": (14, 9), "train/2.jpg": (8, 12), "val/3.jpg": (6, 6)}
+    write_zip(
+        tmp_path / "images" / "bsds500_train_val.zip",
+        {name: jpeg(k, size) for k, (name, size) in enumerate(sizes.items())},
+    )
+    assert [tuple(i.shape) for i in whole_photographs(tmp_path)] == [(9, 14), (12, 8), (6, 6)]
+    whole = whole_photographs(tmp_path, split="train", count=1)[0]
+    halved = whole_photographs(tmp_path, split="train", halvings=1)[0]
+    assert halved.shape == (4, 7)
+    torch.testing.assert_close(halved[1, 2], whole[2:4, 4:6].mean())
+    with pytest.raises(UserError, match="split 'test'"):
+        whole_photographs(tmp_path, split="test")

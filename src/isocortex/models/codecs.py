@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from isocortex.errors import UserError
 from isocortex.models.initial import initialise
-from isocortex.models.lgn import single_filter
+from isocortex.models.lgn import FourierFilter
 
 
 class CodecConfig(BaseModel):
@@ -68,7 +68,7 @@ class LinearCodec(nn.Module):
             if getattr(config, name) % 2 == 0:
                 raise UserError(f"{name} is {getattr(config, name)}; a filter needs an odd side")
         self.config = config
-        self.encoder = single_filter(config.size, config.initial_sd)
+        self.encoder = FourierFilter(config.size, config.initial_sd)
         self.decoder = self._decoder()
         initialise(self, seed=seed)
 
@@ -86,7 +86,7 @@ class LinearCodec(nn.Module):
         return self.encoder.weight.detach()[0, 0]
 
     def _decoder(self) -> nn.Module:
-        return single_filter(self.config.decoder_size)
+        return FourierFilter(self.config.decoder_size)
 
 
 class NetworkCodec(LinearCodec):

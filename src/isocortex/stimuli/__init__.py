@@ -1,10 +1,12 @@
 """What is shown: stimulus sets, object views, glyphs and digits, image symmetries."""
 
 from isocortex.stimuli.contact_sheet import write_contact_sheet
+from isocortex.stimuli.dead_leaves import dead_leaves
 from isocortex.stimuli.digits import cifar10, mnist
 from isocortex.stimuli.glyphs import stroke_glyphs
+from isocortex.stimuli.labelled_folders import labelled_images
 from isocortex.stimuli.objects import VIEWS_5, VIEWS_9, object_views
-from isocortex.stimuli.photographs import photographs
+from isocortex.stimuli.photographs import photographs, whole_photographs
 from isocortex.stimuli.stimulus_set import StimulusSet, concatenate
 from isocortex.stimuli.transforms import TRANSFORMS, Transform
 
@@ -16,9 +18,12 @@ __all__ = [
     "Transform",
     "cifar10",
     "concatenate",
+    "dead_leaves",
+    "labelled_images",
     "mnist",
     "object_views",
     "photographs",
     "stroke_glyphs",
+    "whole_photographs",
     "write_contact_sheet",
 ]

@@ -98,3 +98,50 @@ class _Archived:
                     image_files.with_channels(image, self.channels), self.size
                 )
         return images
+
+
+def whole_photographs(
+    data: str | os.PathLike[str] | None,
+    collection: str = "bsds500",
+    *,
+    split: str = "",
+    count: int | None = None,
+    halvings: int = 0,
+) -> list[Tensor]:
+    """Return grey photographs uncropped, for the statistics of contours and of spectra.
+
+    Parameters
+    ----------
+    data : path or None
+        The data folder, as `isocortex.data.folder` returns it.
+    collection : str
+        A name in `COLLECTIONS`.
+    split : str
+        Of "bsds500": "train" (200 photographs) or "val" (100); all unless given.
+    count : int, optional
+        The first ones only.
+    halvings : int
+        How often height and width are halved, by means of 2 x 2 pixels; a last odd row or column
+        is left out.
+
+    Returns
+    -------
+    list of Tensor
+        (h, w) each, float32 in [0, 1].
+
+    Raises
+    ------
+    UserError
+        If the archive is missing or broken, or a name is wrong.
+    """
+    if collection not in COLLECTIONS:
+        raise unknown("collection of photographs", collection, COLLECTIONS)
+    archive, pattern = COLLECTIONS[collection]
+    path = require(data, archive)
+    entries = [n for n in image_archives.names(path, pattern) if n.startswith(split)][:count]
+    if not entries:
+        raise UserError(f"{path} has no photographs of split {split!r}; leave the split out")
+    images = [image_files.with_channels(image, 1) for image in image_archives.read(path, entries)]
+    for _ in range(halvings):
+        images = [torch.nn.functional.avg_pool2d(image, 2) for image in images]
+    return [image[0] for image in images]

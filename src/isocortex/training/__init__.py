@@ -1,10 +1,13 @@
 """How it learned: label policies, losses, one resumable training loop."""
 
+from isocortex.training.augmentation import augmented
 from isocortex.training.batches import BatchSource
 from isocortex.training.fit import Training, accuracy, evaluate
 from isocortex.training.objectives import CLASSIFICATION, Objective
 from isocortex.training.optimisers import OPTIMISERS, OptimiserConfig
 from isocortex.training.recipes import RECIPES, Recipe, recipe
+from isocortex.training.reconstruction import Reconstruction, fit_codec
+from isocortex.training.spectral import amplitude_law, power_spectrum, spectral_codec
 from isocortex.training.tasks import POLICIES, Diet, diet
 
 __all__ = [
@@ -17,9 +20,15 @@ __all__ = [
     "Objective",
     "OptimiserConfig",
     "Recipe",
+    "Reconstruction",
     "Training",
     "accuracy",
+    "amplitude_law",
+    "augmented",
     "diet",
     "evaluate",
+    "fit_codec",
+    "power_spectrum",
     "recipe",
+    "spectral_codec",
 ]

@@ -1,0 +1,124 @@
+"""Labelled photographs in a folder of the user: STL-10, CIFAR-10 as published, one folder a class.
+
+The kind of a folder is seen by what lies in it. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision import datasets
+
+from isocortex.errors import UserError, unknown
+from isocortex.stimuli import image_files
+
+SPLITS = ("train", "test")
+_STL_SIDE = 96
+
+Labelled = tuple[Tensor, Tensor]
+
+
+def labelled_images(folder: str | os.PathLike[str], split: str, size: int) -> Labelled:
+    """Read grey images and labels of a split of any kind of folder in `KINDS`.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``train_X.bin`` ... or ``stl10_binary`` (STL-10), ``cifar-10-batches-py`` (CIFAR-10),
+        or ``train`` and ``test`` with one folder of images a class.
+    split : {"train", "test"}
+    size : int
+        Width and height: the shorter side is scaled to it and the centre square cropped.
+
+    Returns
+    -------
+    images : Tensor
+        float32 (n, 1, size, size) in [0, 1], luminance.
+    labels : Tensor
+        int64 (n,), from 0.
+
+    Raises
+    ------
+    UserError
+        If the folder is none of these, or a file is missing or broken.
+    """
+    path = Path(folder).expanduser()
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    if size < 1:
+        raise UserError(f"size is {size}, but images need at least one pixel")
+    for _, marks, read in KINDS:
+        if any((path / mark).exists() for mark in marks):
+            return read(path, split, size)
+    wanted = "; ".join(f"{name}: {' or '.join(marks)}" for name, marks, _ in KINDS)
+    raise UserError(f"{str(path)!r} holds no labelled images that are known here ({wanted})")
+
+
+def stl10(folder: Path, split: str, size: int = _STL_SIDE) -> Labelled:
+    """Read STL-10 in its binary form; see `labelled_images`.
+
+    ``<split>_X.bin`` holds bytes (n, 3, 96, 96) whose planes run down the columns,
+    ``<split>_y.bin`` labels from 1 to 10, which become 0 to 9.
+    """
+    inner = folder / "stl10_binary"
+    root = inner if inner.is_dir() else folder
+    files = [root / f"{split}_{kind}.bin" for kind in "Xy"]
+    try:
+        pixels, labels = (np.fromfile(file, dtype=np.uint8) for file in files)
+    except OSError as error:
+        raise UserError(f"cannot read STL-10 in {str(root)!r}: {error}") from None
+    image = 3 * _STL_SIDE**2
+    if not len(labels) or pixels.size != len(labels) * image:
+        raise UserError(
+            f"{files[0]} has {pixels.size} bytes, but {len(labels)} labels need "
+            f"{len(labels) * image}; replace both by intact copies"
+        )
+    if labels.min() < 1 or labels.max() > 10:
+        raise UserError(f"{files[1]} has labels outside 1..10; replace it by an intact copy")
+    planes = pixels.reshape(-1, 3, _STL_SIDE, _STL_SIDE).transpose(0, 1, 3, 2)
+    return _grey(planes, size), torch.from_numpy(labels.astype(np.int64) - 1)
+
+
+def cifar10_folder(folder: Path, split: str, size: int = 32) -> Labelled:
+    """Read CIFAR-10 as published for Python; see `labelled_images`. Checksums are verified."""
+    try:
+        found = datasets.CIFAR10(str(folder), train=split == "train", download=False)
+    except RuntimeError as error:
+        raise UserError(f"CIFAR-10 in {str(folder)!r} is not intact: {error}") from None
+    return _grey(found.data.transpose(0, 3, 1, 2), size), torch.tensor(found.targets)
+
+
+def image_folders(folder: Path, split: str, size: int) -> Labelled:
+    """Read ``<split>/<class>/<image>``, classes in alphabetical order; see `labelled_images`."""
+    try:
+        found = datasets.ImageFolder(str(folder / split))
+    except (OSError, FileNotFoundError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{str(folder / split)!r} holds no folders of images ({reason})") from None
+    images = torch.empty(len(found.samples), 1, size, size)
+    for row, (file, _) in enumerate(found.samples):
+        grey = image_files.with_channels(image_files.read(Path(file)), 1)
+        images[row] = image_files.fit(grey, size)
+    return images, torch.tensor([label for _, label in found.samples])
+
+
+KINDS: tuple[tuple[str, tuple[str, ...], Callable[[Path, str, int], Labelled]], ...] = (
+    ("STL-10", ("stl10_binary", "train_X.bin"), stl10),
+    ("CIFAR-10", ("cifar-10-batches-py",), cifar10_folder),
+    ("folders of classes", ("train",), image_folders),
+)
+"""Name of each kind of folder, what tells it, and its reader."""
+
+
+def _grey(levels: np.ndarray, size: int) -> Tensor:
+    """Return grey images (n, 1, size, size) of 8-bit levels (n, 3, h, w), a part at a time."""
+    images = torch.empty(len(levels), 1, size, size)
+    for start in range(0, len(levels), 1024):
+        part = image_files.from_eight_bit(np.ascontiguousarray(levels[start : start + 1024]))
+        images[start : start + 1024] = image_files.fit(image_files.grey(part), size)
+    return images
