@@ -1,4 +1,4 @@
-"""What is shown: stimulus sets, object views, glyphs and digits, image symmetries."""
+"""What is shown: stimulus sets, object views, glyphs, digits, textures, image symmetries."""
 
 from isocortex.stimuli.contact_sheet import write_contact_sheet
 from isocortex.stimuli.dead_leaves import dead_leaves
@@ -8,6 +8,8 @@ from isocortex.stimuli.labelled_folders import labelled_images
 from isocortex.stimuli.objects import VIEWS_5, VIEWS_9, object_views
 from isocortex.stimuli.photographs import photographs, whole_photographs
 from isocortex.stimuli.stimulus_set import StimulusSet, concatenate
+from isocortex.stimuli.texture_digits import TextureDigits, texture_digits
+from isocortex.stimuli.textures import textures
 from isocortex.stimuli.transforms import TRANSFORMS, Transform
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "VIEWS_5",
     "VIEWS_9",
     "StimulusSet",
+    "TextureDigits",
     "Transform",
     "cifar10",
     "concatenate",
@@ -24,6 +27,8 @@ __all__ = [
     "object_views",
     "photographs",
     "stroke_glyphs",
+    "texture_digits",
+    "textures",
     "whole_photographs",
     "write_contact_sheet",
 ]
