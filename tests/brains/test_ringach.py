@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from scipy.io import savemat
 
-from isocortex.brains import Card, read_ringach
+from isocortex.brains import Card, OrientationTable, load, read_ringach
 from isocortex.brains.orientation import FIELDS
 from isocortex.errors import UserError
+from isocortex.measures import tuning
 
 
 def fields(n: int = 6) -> dict[str, Any]:
@@ -142,3 +143,59 @@ def test_another_variable(tmp_path: Path) -> None:
     savemat(path, {"x": 1})
     with pytest.raises(UserError, match="lacks the variable 'db'"):
         read_ringach(path)
+
+
+def _table(rows: list[tuple[str, int, float, float]]) -> pd.DataFrame:
+    table = pd.DataFrame(dict.fromkeys(FIELDS.values(), 0.5), index=range(len(rows)))
+    names = ["animal", "unit", "max_dc_spk_s", "spontaneous_spk_s"]
+    return table.assign(**{name: [r[i] for r in rows] for i, name in enumerate(names)})
+
+
+def test_cells_are_distinct_and_responsive() -> None:
+    rows = [("a", 1, 20, 3), ("a", 1, 20, 3), ("a", 2, 8, 3), ("b", 1, 8.1, 3), ("b", 1, 1, 3)]
+    table = OrientationTable(_table(rows), Card("mine"))
+    assert list(table.cells().table["max_dc_spk_s"]) == [20, 8.1]
+    assert table.cells().card.notes == {"duplicates_left_out": 2, "unresponsive_left_out": 1}
+    assert len(table.cells(distinct=False)) == 3
+    assert len(table.cells(responsive=False)) == 3
+    assert len(table.cells(distinct=False, responsive=False)) == 5
+    nameless = OrientationTable(table.table.drop(columns="unit"), Card("mine"))
+    with pytest.raises(UserError, match="no column 'unit'"):
+        nameless.cells()
+
+
+@pytest.mark.data
+def test_the_public_table_gives_the_figures_of_the_specification(data_folder: Path) -> None:
+    table = load("ringach2002", data_folder)
+    expected = {
+        (False, False): (308, 0.559, 0.264, 0.605, 0.409),
+        (False, True): (304, 0.556, 0.262, 0.599, 0.411),
+        (True, False): (305, 0.558, 0.265, 0.603, 0.413),
+        (True, True): (301, 0.555, 0.263, 0.595, 0.415),
+    }
+    for (distinct, responsive), (n, mean, sd, median, below) in expected.items():
+        cv = table.cells(distinct=distinct, responsive=responsive).table["circular_variance"]
+        assert len(cv) == n
+        figures = (cv.mean(), cv.std(), cv.median(), (cv < 0.5).mean())
+        np.testing.assert_allclose(figures, (mean, sd, median, below), atol=5.1e-4)
+    cv = table.table["circular_variance"].to_numpy()
+    assert list(np.histogram(cv, tuning.BINS)[0]) == [
+        4, 21, 26, 17, 25, 20, 24, 22, 31, 33, 34, 37, 14,
+    ]  # fmt: skip
+    assert tuning.distance(cv, np.ones(3)) == pytest.approx(0.4411, abs=5e-5)
+    assert (table.modulation > 1).sum() == 124
+    cells = table.cells().table
+    values = cells["circular_variance"].to_numpy()
+    assert cells["animal"].nunique() == 26
+    floor = tuning.split_floor(values)
+    assert (floor.mean, floor.p95) == (
+        pytest.approx(0.033, abs=1e-3),
+        pytest.approx(0.061, abs=3e-3),
+    )
+    assert tuning.distance(values, np.linspace(0, 1, 5001)) == pytest.approx(0.062, abs=3e-3)
+    intervals = tuning.reference_intervals(values, cells["animal"].to_numpy())
+    for name, (low, high) in {
+        "mean": (0.52, 0.60), "median": (0.54, 0.66), "fraction": (0.34, 0.48),
+    }.items():  # fmt: skip
+        assert intervals[name].low == pytest.approx(low, abs=0.012)
+        assert intervals[name].high == pytest.approx(high, abs=0.012)

@@ -32,6 +32,12 @@ FIELDS = {
 UNDEFINED_BANDWIDTH = 180.0
 """Bandwidth written for a neuron that has none (its tuning never falls to the criterion)."""
 
+IDENTITY = ("animal", "expt", "unit", "chan")
+"""What tells cells apart; ``unit`` is missing from the public ``.mat`` file."""
+
+RESPONSE_THRESHOLD = 5.0
+"""Spikes/s above the spontaneous rate from which a cell counts as responsive."""
+
 _TEXT = ("animal",)
 _NUMBERS = tuple(c for c in FIELDS.values() if c not in _TEXT)
 
@@ -55,6 +61,45 @@ class OrientationTable:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def cells(self, *, distinct: bool = True, responsive: bool = True) -> OrientationTable:
+        """Return the rows to compare with.
+
+        Parameters
+        ----------
+        distinct : bool
+            Keep one row a cell: the first with its animal, experiment, unit and channel.
+        responsive : bool
+            Keep cells whose largest mean rate is more than 5 spikes/s above the spontaneous one.
+
+        Returns
+        -------
+        OrientationTable
+            With these rows, and what was left out noted on its card.
+
+        Raises
+        ------
+        UserError
+            If a column that tells cells apart is missing.
+        """
+        keep = np.ones(len(self), dtype=bool)
+        notes = {}
+        if distinct:
+            missing = [column for column in IDENTITY if column not in self.table]
+            if missing:
+                raise UserError(
+                    f"the table has no column {missing[0]!r}, so rows of one cell cannot be told "
+                    "apart; take all rows with distinct=False"
+                )
+            keep &= ~self.table.duplicated(list(IDENTITY)).to_numpy()
+            notes["duplicates_left_out"] = len(self) - int(keep.sum())
+        if responsive:
+            answers = (
+                self.table["max_dc_spk_s"] > self.table["spontaneous_spk_s"] + RESPONSE_THRESHOLD
+            ).to_numpy()
+            notes["unresponsive_left_out"] = int((keep & ~answers).sum())
+            keep &= answers
+        return OrientationTable(self.table[keep].reset_index(drop=True), self.card.noting(**notes))
 
     @property
     def modulation(self) -> np.ndarray:

@@ -10,6 +10,7 @@ from isocortex.measures import (
     reliability,
     similarity,
     symmetry,
+    tuning,
     viewpoint,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "reliability",
     "similarity",
     "symmetry",
+    "tuning",
     "viewpoint",
 ]

@@ -1,10 +1,12 @@
-"""What is shown: stimulus sets, object views, glyphs, digits, textures, image symmetries."""
+"""What is shown: stimulus sets, object views, gratings, glyphs, textures, noise, symmetries."""
 
 from isocortex.stimuli.contact_sheet import write_contact_sheet
 from isocortex.stimuli.dead_leaves import dead_leaves
 from isocortex.stimuli.digits import cifar10, mnist
 from isocortex.stimuli.glyphs import stroke_glyphs
+from isocortex.stimuli.gratings import GRATINGS, gratings, marques_gratings, small_gratings
 from isocortex.stimuli.labelled_folders import labelled_images
+from isocortex.stimuli.noise import pink_noise
 from isocortex.stimuli.objects import VIEWS_5, VIEWS_9, object_views
 from isocortex.stimuli.photographs import photographs, whole_photographs
 from isocortex.stimuli.stimulus_set import StimulusSet, concatenate
@@ -13,6 +15,7 @@ from isocortex.stimuli.textures import textures
 from isocortex.stimuli.transforms import TRANSFORMS, Transform
 
 __all__ = [
+    "GRATINGS",
     "TRANSFORMS",
     "VIEWS_5",
     "VIEWS_9",
@@ -22,10 +25,14 @@ __all__ = [
     "cifar10",
     "concatenate",
     "dead_leaves",
+    "gratings",
     "labelled_images",
+    "marques_gratings",
     "mnist",
     "object_views",
     "photographs",
+    "pink_noise",
+    "small_gratings",
     "stroke_glyphs",
     "texture_digits",
     "textures",

@@ -1,0 +1,43 @@
+"""Tuning to orientation: curves, their selectivity, and the comparison with recorded cells."""
+
+from isocortex.measures.tuning.curves import (
+    RESPONSE_RULES,
+    Tuning,
+    bandwidth,
+    circular_variance,
+    modulation_ratio,
+    orientation_tuning,
+    preferred_orientation,
+)
+from isocortex.measures.tuning.reference import (
+    BINS,
+    DISTANCES,
+    Comparison,
+    Floor,
+    ceiled_similarity,
+    compare,
+    distance,
+    distance_draws,
+    reference_intervals,
+    split_floor,
+)
+
+__all__ = [
+    "BINS",
+    "DISTANCES",
+    "RESPONSE_RULES",
+    "Comparison",
+    "Floor",
+    "Tuning",
+    "bandwidth",
+    "ceiled_similarity",
+    "circular_variance",
+    "compare",
+    "distance",
+    "distance_draws",
+    "modulation_ratio",
+    "orientation_tuning",
+    "preferred_orientation",
+    "reference_intervals",
+    "split_floor",
+]
