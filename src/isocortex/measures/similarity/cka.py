@@ -50,7 +50,7 @@ def linear_cka(x: Array, y: Array, *, debiased: bool = True, gram: bool = False)
         If the numbers of presentations differ or are too few, or Grams are not square.
     """
     k, l_, eps = _two_grams(x, y, gram)
-    _check_presentations(k, l_, debiased)
+    check_presentations(k.shape[-1], l_.shape[-1], debiased)
     a, b = unit_grams(k, eps, debiased), unit_grams(l_, eps, debiased)
     return like((a * b).sum(dim=-1).clamp(-1.0, 1.0), x)
 
@@ -92,7 +92,7 @@ def cka_matrix(
             "cka_matrix takes the Grams of all layers of a network, (layers, n, n), not "
             f"{tuple(k.shape)} and {tuple(l_.shape)}"
         )
-    _check_presentations(k, l_, debiased)
+    check_presentations(k.shape[-1], l_.shape[-1], debiased)
     a = unit_grams(k, epsilon(grams_a), debiased)
     b = a if grams_b is None else unit_grams(l_, epsilon(other), debiased)
     return like((a @ b.mT).clamp_(-1.0, 1.0), template)
@@ -125,7 +125,7 @@ def procrustes(x: Array, y: Array, *, gram: bool = False) -> Array:
         If the numbers of presentations differ, or Grams are not square.
     """
     k, l_, eps = _two_grams(x, y, gram)
-    _check_presentations(k, l_, False)
+    check_presentations(k.shape[-1], l_.shape[-1], False)
     roots = [_unit_root(g, eps) for g in (k, l_)]
     lead = torch.broadcast_shapes(*(r.shape[:-2] for r in roots))
     n = k.shape[-1]
@@ -164,11 +164,12 @@ def _two_grams(x: Array, y: Array, gram: bool) -> tuple[Tensor, Tensor, float]:
     return feature_gram(to_torch(x)).double(), feature_gram(to_torch(y)).double(), eps
 
 
-def _check_presentations(k: Tensor, l_: Tensor, debiased: bool) -> None:
-    n, least = k.shape[-1], 4 if debiased else 2
-    if l_.shape[-1] != n:
+def check_presentations(n: int, other: int, debiased: bool) -> None:
+    """Refuse sides of different numbers of presentations, or of too few."""
+    least = 4 if debiased else 2
+    if other != n:
         raise UserError(
-            f"both sides must hold responses to the same presentations, not {n} and {l_.shape[-1]}"
+            f"both sides must hold responses to the same presentations, not {n} and {other}"
         )
     if n < least:
         raise UserError(

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isocortex.arrays import Array, like
+from isocortex.arrays import Array, like, to_torch
 from isocortex.errors import UserError, unknown
 from isocortex.measures.similarity.compare import (
     METHODS,
@@ -93,9 +93,18 @@ class RSA:
 
     def difference(self, first: int, second: int) -> Interval:
         """Score of one model minus that of another, paired draw by draw."""
-        return self._interval(
-            self.scores[first] - self.scores[second], self.draws[:, first] - self.draws[:, second]
-        )
+        weights = np.zeros(len(self.scores))
+        weights[first] += 1
+        weights[second] -= 1
+        return self.contrast(weights)
+
+    def contrast(self, weights: Array) -> Interval:
+        """Sum of the scores of all models, each times its weight, paired draw by draw."""
+        draws, scores = (to_torch(x).double() for x in (self.draws, self.scores))
+        w = torch.as_tensor(weights, dtype=torch.float64, device=draws.device)
+        # A model without weight may be undefined in some draws; 0 times NaN would spread.
+        held = w != 0
+        return self._interval(scores[held] @ w[held], draws[:, held] @ w[held])
 
     def below_ceiling(self, model: int) -> Interval:
         """Lower noise ceiling minus the score of a model, paired draw by draw."""
@@ -148,10 +157,10 @@ def noise_ceiling(
     UserError
         For an unknown method, fewer than two subjects or three stimuli, or RDMs that hold NaN.
     """
-    rdms = _checked(subjects, method, vectors)
+    rdms = checked_subjects(subjects, method, vectors)
     weights = rdms.new_ones(1, 1, rdms.shape[1])
-    comparable = _comparable(method, rdms[None], weights)
-    lower, upper = _ceilings(method, comparable, rdms.new_ones(1, len(rdms)), weights)
+    ranked = comparable(method, rdms[None], weights)
+    lower, upper = _ceilings(method, ranked, rdms.new_ones(1, len(rdms)), weights)
     return NoiseCeiling(
         lower=float(lower.mean()),
         upper=float(upper.mean()),
@@ -224,14 +233,8 @@ def bootstrap_rsa(
             "the whitened cosine has no bootstrap over stimuli; use over=('subjects',) or "
             "method='cosine'"
         )
-    data = _checked(subjects, method, vectors)
-    predicted = distances(models, vectors).to(data.device)
-    predicted = predicted.reshape(-1, predicted.shape[-1])
-    if predicted.shape[1] != data.shape[1] or not bool(predicted.isfinite().all()):
-        raise UserError(
-            f"models must be finite RDMs over the stimuli of the subjects ({data.shape[1]} "
-            f"distances), not {tuple(models.shape)}"
-        )
+    data = checked_subjects(subjects, method, vectors)
+    predicted = checked_models(models, data, vectors)
     n_subjects, m = data.shape
     n = round((1 + (1 + 8 * m) ** 0.5) / 2)
     rng = np.random.default_rng(seed)
@@ -247,12 +250,12 @@ def bootstrap_rsa(
     for start in range(0, n_draws, step):
         part, c = shown[start : start + step], drawn[start : start + step]
         weights = (part[:, j] * part[:, k])[:, None]
-        a, b = (_comparable(method, x[None], weights) for x in (predicted, data))
+        a, b = (comparable(method, x[None], weights) for x in (predicted, data))
         a, b, weights = _sampled(a, b, weights)
         scores.append(_mean(_agreement(method, a, b, weights), c[:, None]))
         ceilings.append(torch.stack([_mean(x, c) for x in _ceilings(method, b, c, weights)], 1))
     whole = data.new_ones(1, 1, m)
-    a, b = (_comparable(method, x[None], whole) for x in (predicted, data))
+    a, b = (comparable(method, x[None], whole) for x in (predicted, data))
     agreement = _agreement(method, a, b, whole)[0]
     sizes = [{"stimuli": n, "subjects": n_subjects}[name] for name in over]
     return RSA(
@@ -267,7 +270,20 @@ def bootstrap_rsa(
     )
 
 
-def _checked(subjects: Array, method: str, vectors: bool) -> Tensor:
+def checked_models(models: Array, subjects: Tensor, vectors: bool) -> Tensor:
+    """Return distances (models, m) that fit those of subjects, or raise `UserError`."""
+    predicted = distances(models, vectors).to(subjects.device)
+    predicted = predicted.reshape(-1, predicted.shape[-1])
+    if predicted.shape[1] != subjects.shape[1] or not bool(predicted.isfinite().all()):
+        raise UserError(
+            f"models must be finite RDMs over the stimuli of the subjects ({subjects.shape[1]} "
+            f"distances), not {tuple(models.shape)}"
+        )
+    return predicted
+
+
+def checked_subjects(subjects: Array, method: str, vectors: bool) -> Tensor:
+    """Return distances (subjects, m) of a known method's kind, or raise `UserError`."""
     if method not in METHODS:
         raise unknown("RDM comparison", method, METHODS)
     rdms = distances(subjects, vectors)
@@ -313,7 +329,7 @@ def _mean(values: Tensor, counts: Tensor) -> Tensor:
     return (kept * counts).sum(dim=-1) / counts.sum(dim=-1)
 
 
-_UNITS = {
+UNITS = {
     "pearson": unit_distances,
     "spearman": unit_distances,
     "cosine": unit_scaled,
@@ -324,7 +340,7 @@ _UNITS = {
 _OF_RANKS = ("spearman", "tau_a")
 
 
-def _comparable(method: str, rdms: Tensor, weights: Tensor) -> Tensor:
+def comparable(method: str, rdms: Tensor, weights: Tensor) -> Tensor:
     """Replace distances by their ranks in each sample, where the method compares ranks.
 
     The order of the distances is that of all samples; only the ranks are each sample's own.
@@ -339,10 +355,10 @@ def _keys(ranked: Tensor) -> Tensor:
 
 def _agreement(method: str, models: Tensor, subjects: Tensor, weights: Tensor) -> Tensor:
     """Similarity of every model to every subject, (draws, models, subjects)."""
-    if method not in _UNITS:
+    if method not in UNITS:
         subjects = _keys(subjects) if method in _OF_RANKS else subjects
         return METHODS[method](models[:, :, None], subjects[:, None], weights[:, None])
-    a, b = (_UNITS[method](x, weights) for x in (models, subjects))
+    a, b = (UNITS[method](x, weights) for x in (models, subjects))
     return (a @ b.mT).clamp_(-1.0, 1.0)
 
 
@@ -352,7 +368,7 @@ def _ceilings(
     """Similarity of every subject to the mean of the others and of all, (draws, subjects) each."""
     if method in _OF_RANKS:
         return _rank_ceilings(method, subjects, counts, weights)
-    u = _UNITS[method](subjects, weights)
+    u = UNITS[method](subjects, weights)
     r = u @ u.mT
     to_all = (r @ counts[..., None])[..., 0]
     square = (counts * to_all).sum(dim=-1, keepdim=True)
