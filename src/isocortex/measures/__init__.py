@@ -2,6 +2,7 @@
 
 from isocortex.measures import (
     complexity,
+    cooccurrence,
     decoding,
     dimensionality,
     encoding,
@@ -17,6 +18,7 @@ from isocortex.measures import (
 
 __all__ = [
     "complexity",
+    "cooccurrence",
     "decoding",
     "dimensionality",
     "encoding",

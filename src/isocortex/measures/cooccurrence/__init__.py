@@ -1,0 +1,52 @@
+"""Co-occurrence of edges in photographs: which edge is found where, seen from another edge.
+
+x = column and y = -row (up); directions run counter-clockwise as displayed, with the bright side on
+the right. Histograms have the layout of `lateral.GroupKernel`: (relative orientation, row, column)
+in the frame of the centre edge, whose contour lies along x.
+"""
+
+from isocortex.measures.cooccurrence.contrasts import (
+    ModelFit,
+    PairStatistics,
+    bootstrap_images,
+    centred_correlation,
+    compare_models,
+    pair_statistics,
+    phi_centred,
+)
+from isocortex.measures.cooccurrence.controls import (
+    LatticeBias,
+    lattice_bias,
+    random_phase,
+    turned_by_45,
+    white_noise,
+)
+from isocortex.measures.cooccurrence.edges import EdgeList, detect_edges, log_luminance
+from isocortex.measures.cooccurrence.pairs import (
+    fold_polarity,
+    pair_histogram,
+    relative_directions,
+    symmetrise,
+)
+
+__all__ = [
+    "EdgeList",
+    "LatticeBias",
+    "ModelFit",
+    "PairStatistics",
+    "bootstrap_images",
+    "centred_correlation",
+    "compare_models",
+    "detect_edges",
+    "fold_polarity",
+    "lattice_bias",
+    "log_luminance",
+    "pair_histogram",
+    "pair_statistics",
+    "phi_centred",
+    "random_phase",
+    "relative_directions",
+    "symmetrise",
+    "turned_by_45",
+    "white_noise",
+]
