@@ -42,8 +42,13 @@ _CHUNK = 512
 class Textures(Protocol):
     """A family of texture classes."""
 
-    name: str
-    classes: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """The family's name."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their labels."""
 
     def patches(self, labels: np.ndarray, split: str, rng: np.random.Generator) -> Tensor:
         """Return patches (n, 64, 64), float32, of the given classes and split."""

@@ -3,8 +3,10 @@
 from isocortex.training.augmentation import augmented
 from isocortex.training.batches import BatchSource
 from isocortex.training.fit import Training, accuracy, evaluate
+from isocortex.training.neural import NeuralTraining, fit_responses
 from isocortex.training.objectives import CLASSIFICATION, Objective
 from isocortex.training.optimisers import OPTIMISERS, OptimiserConfig
+from isocortex.training.readouts import LogisticReadout, logistic_readout, pooled
 from isocortex.training.recipes import RECIPES, Recipe, recipe
 from isocortex.training.reconstruction import Reconstruction, fit_codec
 from isocortex.training.spectral import amplitude_law, power_spectrum, spectral_codec
@@ -17,6 +19,8 @@ __all__ = [
     "RECIPES",
     "BatchSource",
     "Diet",
+    "LogisticReadout",
+    "NeuralTraining",
     "Objective",
     "OptimiserConfig",
     "Recipe",
@@ -28,6 +32,9 @@ __all__ = [
     "diet",
     "evaluate",
     "fit_codec",
+    "fit_responses",
+    "logistic_readout",
+    "pooled",
     "power_spectrum",
     "recipe",
     "spectral_codec",

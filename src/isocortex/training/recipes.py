@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from isocortex.errors import unknown
 from isocortex.training.optimisers import OptimiserConfig
@@ -15,12 +16,14 @@ class Recipe:
     Parameters
     ----------
     optimiser : OptimiserConfig
-        Without `halve_every`, which follows from `halve_epochs`.
+        Without `halve_every`, which follows from `halve_epochs`, and without a schedule.
     batch_size : int
     steps, epochs : int, optional
         The length, in one of the two.
     halve_epochs : int, optional
         Epochs after which the learning rate is halved.
+    schedule : {"constant", "one_cycle", "cosine"}
+        Course of the learning rate over the whole length.
     """
 
     optimiser: OptimiserConfig
@@ -28,6 +31,7 @@ class Recipe:
     steps: int | None = None
     epochs: int | None = None
     halve_epochs: int | None = None
+    schedule: Literal["constant", "one_cycle", "cosine"] = "constant"
 
 
 RECIPES: dict[str, Recipe] = {
@@ -56,8 +60,17 @@ RECIPES: dict[str, Recipe] = {
         halve_epochs=50,
     ),
     "half": Recipe(OptimiserConfig(name="adam", learning_rate=1e-3), batch_size=64, steps=500),
+    "rnet-cifar10": Recipe(
+        OptimiserConfig(
+            name="sgd", learning_rate=0.08, momentum=0.9, nesterov=True, weight_decay=5e-4
+        ),
+        batch_size=128,
+        epochs=4,
+        schedule="one_cycle",
+    ),
 }
-"""Trainings of the networks in `convnet.PRESETS`, from Farzmahdi et al. (2024)."""
+"""Trainings of the networks in `convnet.PRESETS`, from Farzmahdi et al. (2024), and of the family
+in `models.rnet` on the CIFAR-10 subset."""
 
 
 def recipe(name: str, n_images: int) -> tuple[OptimiserConfig, int, int]:
@@ -73,5 +86,9 @@ def recipe(name: str, n_images: int) -> tuple[OptimiserConfig, int, int]:
     found = RECIPES[name]
     per_epoch = max(1, n_images // found.batch_size)
     steps = found.steps if found.epochs is None else found.epochs * per_epoch
-    halving = None if found.halve_epochs is None else found.halve_epochs * per_epoch
-    return found.optimiser.model_copy(update={"halve_every": halving}), steps or 0, found.batch_size
+    course: dict[str, object] = {
+        "halve_every": None if found.halve_epochs is None else found.halve_epochs * per_epoch
+    }
+    if found.schedule != "constant":
+        course |= {"schedule": found.schedule, "schedule_steps": steps}
+    return found.optimiser.model_copy(update=course), steps or 0, found.batch_size
