@@ -152,20 +152,12 @@ def open_folder(
     folder: Path, size: int | None, channels: int | None
 ) -> tuple[ImageFiles, pd.DataFrame, tuple[int, int, int]]:
     """Return source, table and shape of a folder of images; see `StimulusSet.from_folder`."""
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}; give a folder of image files")
     if channels not in (None, 1, 3):
         raise UserError(f"channels is {channels}, but images are grey (1) or RGB (3)")
     if size is not None and size < 1:
         raise UserError(f"size is {size}, but images need at least one pixel")
-    names = sorted(
-        path.relative_to(folder)
-        for path in folder.rglob("*")
-        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
-    )
-    if not names:
-        raise UserError(f"there is no file in {folder}; put images there or name another folder")
-    paths = tuple(folder / name for name in names)
+    paths = image_paths(folder)
+    names = [path.relative_to(folder) for path in paths]
     layouts = [image_files.layout(path) for path in paths]
     if channels is None:
         _check_alike(paths, [c for c, _, _ in layouts], "channels", "channels=1 or channels=3")
@@ -177,6 +169,28 @@ def open_folder(
     c, h, w = layouts[0]
     shape = (channels or c, size or h, size or w)
     return ImageFiles(paths, shape, size, channels), table, shape
+
+
+def image_paths(folder: Path) -> tuple[Path, ...]:
+    """Return the files of a folder and its subfolders in the order of their paths.
+
+    Names that begin with a dot are passed over.
+
+    Raises
+    ------
+    UserError
+        If there is no such folder, or no file in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}; give a folder of image files")
+    names = sorted(
+        path.relative_to(folder)
+        for path in folder.rglob("*")
+        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
+    )
+    if not names:
+        raise UserError(f"there is no file in {folder}; put images there or name another folder")
+    return tuple(folder / name for name in names)
 
 
 @dataclass(frozen=True)

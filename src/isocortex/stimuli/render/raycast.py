@@ -18,6 +18,7 @@ from torch import Tensor
 from isocortex import warp_runtime
 from isocortex.errors import UserError, unknown
 from isocortex.stimuli.render import kernels
+from isocortex.stimuli.render.devices import checked_device
 from isocortex.stimuli.render.mesh import LUMINANCE_WEIGHTS, FloatArray, IntArray, Mesh
 from isocortex.stimuli.render.normals import corner_normals, face_normals
 from isocortex.stimuli.render.optics import Shots
@@ -90,7 +91,7 @@ class Renderer:
         self.meshes = tuple(meshes)
         if not self.meshes:
             raise UserError("renderer: no meshes given; give at least one")
-        self.device = _checked_device(device)
+        self.device = checked_device(device)
         warp_runtime.start()
         self._warp_device = wp.device_from_torch(self.device)
         self._faces = [_canonical(mesh.vertices, mesh.faces) for mesh in self.meshes]
@@ -247,16 +248,3 @@ def _canonical(vertices: FloatArray, faces: IntArray) -> IntArray:
     p = vertices[faces]
     order = np.lexsort((np.abs(p[..., 2]), np.abs(p[..., 0]), p[..., 1]), axis=-1)
     return np.take_along_axis(faces, order, axis=-1)
-
-
-def _checked_device(device: str | torch.device) -> torch.device:
-    try:
-        chosen = torch.device(device)
-    except RuntimeError:
-        raise UserError(f"renderer: no device {str(device)!r}; give cpu, cuda or cuda:1") from None
-    if chosen.type not in _TILE:
-        raise UserError(f"renderer: cannot run on {str(chosen)!r}; give cpu or cuda")
-    count = torch.cuda.device_count() if chosen.type == "cuda" else 1
-    if (chosen.index or 0) >= count:
-        raise UserError(f"renderer: there is no {chosen}; CUDA devices here: {count}; use cpu")
-    return chosen
