@@ -20,7 +20,8 @@ from isocortex.studies.farzmahdi2024.claims import NOT_BUILT
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHELL = "".join(re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL))
+ENCODING = (ROOT / "docs" / "encoding.md").read_text(encoding="utf-8")
+SHELL = "".join(re.findall(r"```sh\n(.*?)```", README + ENCODING, flags=re.DOTALL))
 COMMANDS = re.findall(r"^isocortex .*$", SHELL, flags=re.MULTILINE)
 
 
@@ -32,6 +33,14 @@ def test_the_library_in_ten_lines_runs() -> None:
         exec(compile(code, "README.md", "exec"), {})
     layers = [line.split()[0] for line in out.getvalue().splitlines() if line[0].isalpha()]
     assert layers == ["features.2", "features.12", "classifier.2"]
+
+
+def test_encoding_from_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", ENCODING, flags=re.DOTALL)
+    exec(compile(code, "encoding.md", "exec"), {})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("features.2 46656 ")
+    assert second.startswith("features.5 32448 ")
 
 
 @pytest.mark.parametrize("line", COMMANDS)

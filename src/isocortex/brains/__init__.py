@@ -3,7 +3,7 @@
 from isocortex.brains import simulated
 from isocortex.brains.assembly import Assembly, Card
 from isocortex.brains.brainscore import read_brainscore
-from isocortex.brains.catalogue import catalogue, load, load_assembly
+from isocortex.brains.catalogue import catalogue, checksum, load, load_assembly
 from isocortex.brains.face_views import FaceViews, read_face_views
 from isocortex.brains.human_rdms import SubjectRDMs
 from isocortex.brains.orientation import OrientationTable, read_ringach
@@ -19,6 +19,7 @@ __all__ = [
     "OrientationTable",
     "SubjectRDMs",
     "catalogue",
+    "checksum",
     "load",
     "load_assembly",
     "read_brainscore",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -165,6 +166,29 @@ def load_assembly(name: str, data: str | os.PathLike[str] | None = None) -> Asse
     loaded = load(name, data)
     assert isinstance(loaded, Assembly)
     return loaded
+
+
+def checksum(name: str, data: str | os.PathLike[str] | None = None) -> str:
+    """Return what changes whenever the files of a recording do; parameters as `load`.
+
+    The SHA-256 of a catalogued recording's files, or one digest of all files of a saved assembly;
+    nothing for public assemblies, whose name stands for files of known checksums.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or cannot be read.
+    """
+    if name in CATALOGUE:
+        folder = data_room.folder(data)
+        files = [data_room.require(folder, file) for file in CATALOGUE[name].files]
+        return " ".join(map(data_room.checksum, files))
+    if not (Path(name) / CARD).is_file():
+        return ""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in Path(name).rglob("*") if path.is_file()):
+        digest.update(f"{file.relative_to(name).as_posix()} {data_room.checksum(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def _card(name: str) -> Card:

@@ -1,0 +1,139 @@
+"""The command that predicts recorded neurons from the layers of a network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isocortex.cli.root import Cache, Data, app, cache_folder, say
+
+
+@app.command()
+def encode(
+    model: Annotated[
+        str, typer.Argument(help="As torchvision:alexnet, timm:NAME, file:PATH:NAME.")
+    ],
+    dataset: Annotated[
+        str, typer.Argument(help="As v4-cowley-201025, or the folder of a saved assembly.")
+    ],
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            help="pretrained, random or a checkpoint's path; default: pretrained if published.",
+        ),
+    ] = None,
+    layers: Annotated[
+        str, typer.Option("--layers", help="all, or names and patterns parted by commas.")
+    ] = "all",
+    method: Annotated[str, typer.Option("--method", help="ridge or pls.")] = "ridge",
+    folds: Annotated[int, typer.Option("--folds", help="Outer folds.")] = 5,
+    components: Annotated[int, typer.Option("--components", help="Of pls.")] = 25,
+    scaling: Annotated[
+        str, typer.Option("--scaling", help="centre, or zscore of every unit.")
+    ] = "centre",
+    aggregate: Annotated[
+        str, typer.Option("--aggregate", help="From neuroids and folds to one score.")
+    ] = "median_neuroids_mean_splits",
+    stimuli: Annotated[
+        int | None, typer.Option("--stimuli", help="Draw so many; default: all.")
+    ] = None,
+    random: Annotated[
+        int, typer.Option("--random", help="Networks with random weights beside it.")
+    ] = 1,
+    resamples: Annotated[
+        int, typer.Option("--resamples", help="Bootstrap samples of the intervals.")
+    ] = 1000,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Result folder; default: results/encode-MODEL-DATASET."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of folds, draws and random weights.")] = 0,
+    batch_size: Annotated[int, typer.Option("--batch-size", help="Images shown at once.")] = 32,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")] = "cpu",
+    cache: Cache = None,
+    data: Data = None,
+) -> None:
+    """Predict recorded neurons from a network's layers, beside random weights and pixels."""
+    from isocortex import data as data_room
+    from isocortex.analyses.encode import encode as run
+    from isocortex.analyses.encode_figure import headline, scores_over_layers
+    from isocortex.folders import check_writable
+    from isocortex.report.analysis import check_analysis_folder, write_analysis
+    from isocortex.terminal import StepTree, write_table
+
+    folder = data_room.folder(data)
+    kept = check_writable(cache_folder(cache), "--cache")
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{model}-{Path(dataset).name}").strip("-")
+    out = check_analysis_folder(out or Path("results") / f"encode-{name}", "encode")
+    with StepTree() as tree:
+        result = run(
+            model,
+            dataset,
+            weights=weights,
+            layers=layers,
+            method=method,
+            folds=folds,
+            n_components=components,
+            scaling=scaling,
+            how=aggregate,
+            n_stimuli=stimuli,
+            random_seeds=random,
+            n_resamples=resamples,
+            seed=seed,
+            batch_size=batch_size,
+            device=device,
+            data=folder,
+            cache=kept,
+            progress=tree,
+            announce=say,
+        )
+    (figure,) = write_analysis(
+        out,
+        result.tables,
+        {**result.provenance, "warnings": list(result.warnings)},
+        {"scores_over_layers": lambda: scores_over_layers(result.tables, model, dataset)},
+    )
+    for warning in result.warnings:
+        say(warning)
+    title = headline(result.tables, model, dataset).replace("\n", "; ")
+    write_table(*_rows(result.tables["layers"]), title=title)
+    typer.echo(f"tables and figure: {figure.parent.parent}", err=True)
+
+
+def _rows(table: Any) -> tuple[tuple[str, ...], list[Any]]:
+    """Return header and rows: one a layer of the network, its controls beside it."""
+    given = table[table["network"] == "given"]
+    by_layer = table[table["network"].str.startswith("random")].groupby("layer")["r"].mean()
+    pixels = table[table["layer"] == ""]
+    fitted = "alpha" if "alpha" in table else "n_components"
+    header = ("layer", "r", "r / ceiling", "ceiling", "random", "over random")
+    rows = [
+        (
+            row["layer"],
+            _with_interval(row, "r", "low", "high"),
+            _with_interval(row, "normalised", "normalised_low", "normalised_high"),
+            _number(row.get("ceiling")),
+            _number(by_layer.get(row["layer"])),
+            _with_interval(row, "over_random", "over_random_low", "over_random_high"),
+            _number(pixels["r"].iloc[0]),
+            f"{row[fitted]:.3g}" if row[fitted] == row[fitted] else "-",
+            str(row["n_neuroids"]),
+        )
+        for _, row in given.iterrows()
+    ]
+    return (*header, pixels["network"].iloc[0], fitted.replace("n_", ""), "n"), rows
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None or value != value else f"{value:.3f}"
+
+
+def _with_interval(row: Any, value: str, low: str, high: str) -> str:
+    number = _number(row.get(value))
+    if number == "-" or row[low] != row[low]:
+        return number
+    return f"{number} [{row[low]:.3f}, {row[high]:.3f}]"
