@@ -59,13 +59,17 @@ def v1_population(
     repetitions: int = 10,
     spikes: float = 5.0,
     cycles: tuple[float, float] = (2.0, 8.0),
+    exponent: float = 1.0,
+    normalisation: float | None = None,
     seed: int = 0,
 ) -> Simulation:
     """Show stimuli to simple and complex cells that fire Poisson spikes.
 
     A simple cell is a half-wave rectified Gabor filter ``max(0, <g, x>)``, a complex cell the
     energy ``sqrt(<g, x>^2 + <g', x>^2)`` of two in quadrature. Filters have no response to a
-    uniform image. Rates are scaled so that each cell fires `spikes` a trial on average.
+    uniform image. With d such a drive, divided by its mean over stimuli, the rate is ``d^k`` with
+    the exponent k or, normalised, ``d^k / (s^k + mean over cells of d^k)`` (Heeger 1992). Rates are
+    scaled so that each cell fires `spikes` a trial on average.
 
     Parameters
     ----------
@@ -79,6 +83,10 @@ def v1_population(
         Mean spike count of each cell in a trial.
     cycles : (float, float)
         Range of preferred spatial frequency in cycles per image width, drawn evenly in octaves.
+    exponent : float
+        k, above 0.
+    normalisation : float, optional
+        s, the drive at half saturation in units of the mean drive; none leaves rates undivided.
     seed : int
         Seed of cells and spikes.
 
@@ -97,6 +105,8 @@ def v1_population(
     _check(simple + complex_, repetitions, len(stimuli))
     if not (spikes > 0 and 0 < cycles[0] <= cycles[1]):
         raise UserError(f"need spikes > 0 and 0 < cycles, in order, not {spikes} and {cycles}")
+    if not exponent > 0 or (normalisation is not None and not normalisation > 0):
+        raise UserError(f"need exponent and normalisation above 0: {exponent}, {normalisation}")
     rng = np.random.default_rng(seed)
     n = simple + complex_
     units = pd.DataFrame(
@@ -125,6 +135,11 @@ def v1_population(
             f"cell {units['neuroid_id'][int(np.argmin(mean))]!r} answers none of the stimuli; show "
             "more of them, with contrast near the middle"
         )
+    if exponent != 1 or normalisation is not None:
+        expected = (expected / mean) ** exponent
+        if normalisation is not None:
+            expected /= normalisation**exponent + expected.mean(axis=1, keepdims=True)
+        mean = expected.mean(axis=0)
     expected *= spikes / mean
     trials = rng.poisson(expected, (repetitions, *expected.shape)).astype(np.float64)
     card = Card("simulated V1", "simple and complex cells with Poisson spikes", "none needed")
@@ -197,6 +212,72 @@ def it_population(
             trials=trials,
             units=units.assign(region="IT"),
             stimuli=stimuli,
+            card=card.noting(seed=seed, explainable=explainable),
+        ),
+        expected,
+        np.full_like(expected, noise),
+    )
+
+
+def voxel_population(
+    cells: Simulation,
+    *,
+    voxels: int = 50,
+    reach: float = 0.1,
+    repetitions: int = 10,
+    explainable: float = 0.3,
+    seed: int = 0,
+) -> Simulation:
+    """Pool cells over their neighbours, as a voxel of functional imaging does, with Gaussian noise.
+
+    The signal of a voxel is ``sum_u w_u r_u / sum_u w_u`` over cells, r_u the rate of a cell divided
+    by its mean, ``w_u = exp(-d^2 / 2 reach^2)`` with the distance d of the centres of their
+    receptive fields; it is scaled to unit variance over presentations, and noise of variance
+    ``1 / explainable - 1`` is added to every trial.
+
+    Parameters
+    ----------
+    cells : Simulation
+        Of `v1_population`, whose unit table gives the centres x, y.
+    voxels, repetitions : int
+        Numbers of voxels, and of trials of each stimulus.
+    reach : float
+        In image widths.
+    explainable : float
+        Above 0, at most 1: share of a single trial's variance that is signal.
+    seed : int
+        Seed of places and noise.
+
+    Raises
+    ------
+    UserError
+        If a number cannot be, the cells have no places, or a voxel does not vary.
+    """
+    _check(voxels, repetitions, len(cells.expected))
+    if not (0 < explainable <= 1 and reach > 0):
+        raise UserError(f"explainable is {explainable} and reach {reach}; give both above 0")
+    units = cells.assembly.units
+    if not {"x", "y"} <= set(units):
+        raise UserError("the cells have no places x, y; pool those of v1_population")
+    rng = np.random.default_rng(seed)
+    place = rng.uniform(-0.2, 0.2, (voxels, 2))
+    away = place[:, None] - units[["x", "y"]].to_numpy()[None]
+    weights = np.exp(-np.square(away).sum(axis=-1) / (2 * reach**2))
+    weights /= weights.sum(axis=1, keepdims=True)
+    signal = cells.expected / cells.expected.mean(axis=0) @ weights.T
+    spread = signal.std(axis=0, ddof=1)
+    if not (spread > 0).all():
+        raise UserError("a voxel does not vary over the stimuli; show different stimuli")
+    expected = (signal - signal.mean(axis=0)) / spread
+    noise = 1 / explainable - 1
+    trials = expected + math.sqrt(noise) * rng.normal(size=(repetitions, *expected.shape))
+    table = pd.DataFrame({"neuroid_id": [f"voxel/{i}" for i in range(voxels)], "region": "V1"})
+    card = Card("simulated voxels", "V1 cells pooled over neighbours", "none needed")
+    return Simulation(
+        Assembly(
+            trials=trials,
+            units=table.assign(x=place[:, 0], y=place[:, 1]),
+            stimuli=cells.assembly.stimuli,
             card=card.noting(seed=seed, explainable=explainable),
         ),
         expected,

@@ -25,6 +25,7 @@ from isocortex.measures.encoding.scores import (
     r2,
     variance_parts,
 )
+from isocortex.measures.encoding.validated import Validated, validated_ridge, validation_parts
 
 __all__ = [
     "AGGREGATIONS",
@@ -34,6 +35,7 @@ __all__ = [
     "Encoding",
     "LayerChoice",
     "Partition",
+    "Validated",
     "aggregate",
     "as_folds",
     "banded_ridge_cv",
@@ -54,6 +56,8 @@ __all__ = [
     "ridge_path",
     "score_interval",
     "stratified_shuffle",
+    "validated_ridge",
+    "validation_parts",
     "variance_partition",
     "variance_parts",
 ]
