@@ -11,6 +11,7 @@ import torch
 from tests.measures.lateral import oracles
 
 from isocortex.errors import UserError
+from isocortex.measures.lateral import displacements
 from isocortex.measures.se2 import (
     Grid,
     cell_means,
@@ -321,10 +322,18 @@ def test_planted_kernels_turn_with_their_targets() -> None:
     np.testing.assert_allclose(
         plant(density, grid, theta + 90, 7), np.rot90(kernel, axes=(-2, -1)), atol=1e-12
     )
+    x, y = displacements(7)
+    for f in range(3):
+        t = math.radians(theta[f])
+        ahead, left = math.cos(t) * x + math.sin(t) * y, -math.sin(t) * x + math.cos(t) * y
+        for g in range(3):
+            relative = np.radians(theta[g] - theta[f])
+            np.testing.assert_allclose(
+                kernel[f, g], sample(density, grid, ahead, left, relative), atol=1e-12
+            )
     level = plant(density, grid, np.array([0.0, 90.0]), 7)
     np.testing.assert_allclose(level[0, 1], density[8, 2:-2, 2:-2], atol=1e-12)
-    ahead = level[0, 0, 3, 5], level[0, 0, 1, 3]
-    assert ahead[0] > 10 * ahead[1]  # the contour of unit 0 lies along x
+    assert level[0, 0, 3, 5] > 10 * level[0, 0, 1, 3]  # the contour of unit 0 lies along x
     with pytest.raises(UserError, match="side 13"):
         plant(density, grid, theta, 13)
 

@@ -1,5 +1,18 @@
-"""Lateral kernels in group coordinates: strength, axis, field of orientation, nulls."""
+"""Lateral kernels in group coordinates: strength, axis, fields, propagation, models, nulls."""
 
+from isocortex.measures.lateral.agreement import (
+    Agreement,
+    ModelAgreement,
+    baseline_kernels,
+    centre_rings,
+    compare_models,
+)
+from isocortex.measures.lateral.association import (
+    AssociationField,
+    PathStrength,
+    association_field,
+    path_strength,
+)
 from isocortex.measures.lateral.field import (
     FieldErrors,
     OrientationField,
@@ -35,6 +48,7 @@ from isocortex.measures.lateral.overlap import (
     overlap_radius,
     residual,
 )
+from isocortex.measures.lateral.propagation import propagate
 from isocortex.measures.lateral.strength import (
     StrengthCurve,
     axial_ratio,
@@ -44,14 +58,22 @@ from isocortex.measures.lateral.strength import (
 
 __all__ = [
     "SIGNS",
+    "Agreement",
+    "AssociationField",
     "FieldErrors",
     "GroupKernel",
     "LateralStatistics",
+    "ModelAgreement",
     "OrientationField",
+    "PathStrength",
     "RetainedKernel",
     "StrengthCurve",
     "TargetKernels",
+    "association_field",
     "axial_ratio",
+    "baseline_kernels",
+    "centre_rings",
+    "compare_models",
     "crop",
     "displacements",
     "efferent",
@@ -64,8 +86,10 @@ __all__ = [
     "overlap_radius",
     "pair_strength",
     "pairs_by_parity",
+    "path_strength",
     "permutation_null",
     "positions",
+    "propagate",
     "rectify",
     "residual",
     "retain",

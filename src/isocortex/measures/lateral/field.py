@@ -157,7 +157,7 @@ def field_errors(field: OrientationField, positions: Array | None = None) -> Fie
 def errors_of(preferred: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Errors and slope of fields (..., side, side) under weights that are 0 where left out."""
     side = preferred.shape[-1]
-    x, y = (torch.from_numpy(v.copy()).to(preferred) for v in displacements(side))
+    x, y = (torch.from_numpy(v).to(preferred) for v in displacements(side))
     radius, phi = torch.hypot(x, y), wrap_degrees(torch.rad2deg(torch.atan2(y, x)))
     weight = torch.where(preferred.isnan() | (radius == 0), 0.0, weight)
     star = preferred.nan_to_num()

@@ -50,9 +50,8 @@ def displacements(side: int) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"a lateral kernel needs an odd side, not {side}; pad or crop it")
     c = (side - 1) // 2
     step = np.arange(side, dtype=np.float64)
-    return np.broadcast_to(step - c, (side, side)), np.broadcast_to(
-        (c - step)[:, None], (side,) * 2
-    )
+    x, y = np.meshgrid(step - c, c - step)
+    return x, y
 
 
 def positions(

@@ -165,7 +165,7 @@ def axial_sectors(theta: Tensor, side: int, mask: Tensor) -> tuple[Tensor, Tenso
     along, across : Tensor of bool, shape (k, side, side)
         Without the displacement 0.
     """
-    x, y = (torch.from_numpy(v.copy()).to(theta) for v in displacements(side))
+    x, y = (torch.from_numpy(v).to(theta) for v in displacements(side))
     polar = torch.rad2deg(torch.atan2(y, x))
     apart = wrap_degrees(polar - theta[:, None, None]).abs()
     usable = mask & ((x != 0) | (y != 0))

@@ -19,6 +19,8 @@ from isocortex.measures.se2.parameters import angular, diffusion, positive
 
 LEAK = 1e-3
 _CHUNK_BYTES = 2**25
+_FADED = 3.8
+"""Wave vectors beyond this over the blur keep less than 1e-3 of their amplitude."""
 
 Solve = Callable[[np.ndarray, "_Ring"], np.ndarray]
 """Solves ``k.u`` of a chunk of wave vectors, (n_ring, n), for the transform of the kernel."""
@@ -70,7 +72,8 @@ def direction_kernel(
     second order into transport and turning. Steps of direction are at most sigma / 2 (Green's
     function) or sigma sqrt(t) / 8, whatever the cells of the grid. Wave vectors end where a cell of
     ``spacing / oversample`` would, and contours come back from the other side of a box so large
-    that less than 1e-3 of them are left.
+    that less than 1e-3 of them are left. Wave vectors of which the blur leaves less than 1e-3 are
+    left out, too.
 
     Parameters
     ----------
@@ -228,8 +231,11 @@ def _invert(
     if blur < 0 or oversample < 1:
         raise UserError(f"blur ({blur}) must be 0 or above, oversample ({oversample}) 1 or above")
     length = max(grid.half_width + reach, 2 * grid.half_width + grid.spacing)
-    n = math.ceil(length * oversample / grid.spacing / 2)
     step = 2 * math.pi / length
+    finest = math.pi * oversample / grid.spacing
+    if blur > 0:
+        finest = min(finest, _FADED / blur)
+    n = math.ceil(finest / step)
     ky, kx = np.arange(-n, n + 1) * step, np.arange(n + 1) * step
     waves_y = _waves(ky, grid.y.ravel(), grid, blur) / length
     waves_x = _waves(kx, grid.x.ravel(), grid, blur) / length

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -101,24 +99,18 @@ def sample(density: Array, grid: Grid, x: Array, y: Array, theta: Array) -> Arra
         If the density does not fit the grid.
     """
     p = to_torch(density)
-    n = len(p)
-    if tuple(p.shape[1:]) != grid.shape[1:] or n not in (grid.n_theta, grid.n_theta // 2):
-        raise UserError(f"a kernel of shape {tuple(p.shape)} does not fit a grid {grid.shape}")
+    n = _directions(p, grid)
     u, v, a = (to_torch(np.asarray(w) if not isinstance(w, Tensor) else w) for w in (x, y, theta))
     u, v, a = torch.broadcast_tensors(u.to(p), v.to(p), a.to(p))
     shape = u.shape
     c = (grid.side - 1) / 2
     column, row = (c + u / grid.spacing).reshape(-1), (c - v / grid.spacing).reshape(-1)
     inside = (column >= 0) & (column <= 2 * c) & (row >= 0) & (row <= 2 * c)
-    period = 2 * math.pi * n / grid.n_theta
-    cell = torch.remainder(a.reshape(-1)[inside], period) / grid.d_theta
-    below = cell.floor()
-    share = cell - below
-    first = below.long() % n
+    first, share = _cells(a.reshape(-1)[inside], n, grid)
     values = torch.zeros(column.shape, dtype=p.dtype, device=p.device)
     rows = _four(row[inside], grid.side)
     columns = _four(column[inside], grid.side)
-    total = torch.zeros_like(cell)
+    total = torch.zeros_like(share)
     for direction, part in ((first, 1 - share), ((first + 1) % n, share)):
         for i, wi in zip(*rows, strict=True):
             for j, wj in zip(*columns, strict=True):
@@ -168,10 +160,41 @@ def plant(density: Array, grid: Grid, theta: Array, side: int) -> Array:
         raise UserError(
             f"a grid that ends at {grid.half_width:g} px cannot fill a kernel of side {side}"
         )
-    angles = torch.deg2rad(to_torch(theta).double())
-    step = torch.arange(side, dtype=torch.float64) - c
+    p = to_torch(density)
+    n_directions = _directions(p, grid)
+    angles = torch.deg2rad(to_torch(theta).to(p))
+    step = torch.arange(side, dtype=p.dtype, device=p.device) - c
     x, y = step[None, :], -step[:, None]
     cos, sin = angles.cos()[:, None, None], angles.sin()[:, None, None]
-    ahead, left = cos * x + sin * y, -sin * x + cos * y
-    relative = (angles[None, :] - angles[:, None])[..., None, None]
-    return sample(density, grid, ahead[:, None], left[:, None], relative)
+    centre, edge = (grid.side - 1) / 2, float(grid.side - 1)
+    column = (centre + (cos * x + sin * y) / grid.spacing).flatten()
+    row = (centre - (-sin * x + cos * y) / grid.spacing).flatten()
+    inside = (column >= 0) & (column <= edge) & (row >= 0) & (row <= edge)
+    rows, columns = (cubic_weights(v.clamp(0, edge), grid.side) for v in (row, column))
+    # All directions at every displacement in the frame of every target: (n * side * side, d).
+    by_row = (rows @ p.permute(1, 2, 0).flatten(start_dim=1)).unflatten(1, (grid.side, -1))
+    framed = torch.einsum("pj,pjd->pd", columns, by_row) * inside[:, None]
+    framed = framed.unflatten(0, (len(angles), side * side))
+    relative = angles[None, :] - angles[:, None]
+    below, share = _cells(relative, n_directions, grid)
+    index = below[:, None, :].expand(-1, side * side, -1)
+    low, high = framed.gather(2, index), framed.gather(2, (index + 1) % n_directions)
+    planted = low + share[:, None, :] * (high - low)
+    return like(planted.mT.unflatten(2, (side, side)), density)
+
+
+def _directions(density: Tensor, grid: Grid) -> int:
+    """Return the number of directions or orientations of a kernel, or say that it does not fit."""
+    n = len(density)
+    if tuple(density.shape[1:]) != grid.shape[1:] or n not in (grid.n_theta, grid.n_theta // 2):
+        raise UserError(
+            f"a kernel of shape {tuple(density.shape)} does not fit a grid {grid.shape}"
+        )
+    return n
+
+
+def _cells(theta: Tensor, n: int, grid: Grid) -> tuple[Tensor, Tensor]:
+    """Return the cell of direction below each angle, and how far into it the angle lies."""
+    position = torch.remainder(theta, n * grid.d_theta) / grid.d_theta
+    below = position.floor()
+    return below.long() % n, position - below
