@@ -13,12 +13,12 @@ from isocortex.errors import UserError
 from isocortex.measures.correlation import pearson
 from isocortex.measures.receptive_fields import gabor_model as gm
 from isocortex.measures.receptive_fields.gabor_solver import minimise
+from isocortex.measures.receptive_fields.gabor_starts import N_STARTS, spectral_starts
 from isocortex.measures.receptive_fields.pixels import checked, coordinates, varies
 
 RETAINED = 0.8
 """Least correlation of a filter that counts as a Gabor."""
 
-_PADDED = 64
 _CHUNK_BYTES = 2**28
 
 
@@ -104,8 +104,8 @@ def fit_gabor(filters: Array, *, steps: int = 100) -> GaborFit:
     0.7 to 5 px, frequencies of 0.04 to 0.45 cycles per pixel. The fit maximises r, that is, it is
     one of least squares with a free constant: the constant, A cos(phase) and A sin(phase) by
     variable projection, the other six by Levenberg-Marquardt within the bounds, all filters and
-    starts at once. Each filter has four starts: two widths about the centre of its energy at each
-    of two wave vectors, the peak of its spectrum and the highest value at least 30 degrees away.
+    starts at once. Each filter has eight starts from the peaks of its spectrum (`spectral_starts`);
+    the fit of least squares is kept.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def fit_gabor(filters: Array, *, steps: int = 100) -> GaborFit:
     scale = tensor.abs().amax(dim=(1, 2), keepdim=True)
     mean = tensor.mean(dim=(1, 2), keepdim=True)
     scaled = (tensor - mean) / torch.where(good[:, None, None], scale, 1.0)
-    step = max(1, _CHUNK_BYTES // (8 * 8 * 16 * tensor.shape[-1] ** 2))
+    step = max(1, _CHUNK_BYTES // (8 * N_STARTS * 16 * tensor.shape[-1] ** 2))
     parts = [_fit(chunk, steps) for chunk in scaled.split(step)]
     p = torch.cat([part[0] for part in parts]) if parts else tensor.new_zeros(0, 6)
     linear = torch.cat([part[1] for part in parts]) if parts else tensor.new_zeros(0, 2)
@@ -170,7 +170,7 @@ def fit_gabor(filters: Array, *, steps: int = 100) -> GaborFit:
 def _fit(filters: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """Fit filters without mean; six parameters and two linear ones of the best of all starts."""
     n, side, _ = filters.shape
-    starts = _starts(filters)
+    starts = spectral_starts(filters)
     k = starts.shape[1]
     pixels = coordinates(side, filters.device)
     targets = filters.flatten(1).repeat_interleave(k, dim=0)
@@ -183,37 +183,3 @@ def _fit(filters: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     )
     best = cost.reshape(n, k).argmin(dim=1) + k * torch.arange(n, device=p.device)
     return p[best], linear[best]
-
-
-def _starts(filters: Tensor) -> Tensor:
-    """Return starting points of the six parameters, shape (n, starts, 6)."""
-    n, side, _ = filters.shape
-    low, high = gm.bounds(filters)
-    x, y = coordinates(side, filters.device)
-    energy = filters.flatten(1).square() + torch.finfo(filters.dtype).tiny
-    energy = energy / energy.sum(1, keepdim=True)
-    centre = torch.stack([energy @ x, energy @ y], dim=1)
-
-    wave = _peaks(filters, float(low[gm.FREQUENCY]), float(high[gm.FREQUENCY]))
-    widths = filters.new_tensor([side / 8, side / 4]).log()
-    starts = filters.new_zeros(n, wave.shape[1], len(widths), 6)
-    starts[..., [gm.X, gm.Y]] = centre[:, None, None]
-    starts[..., [gm.ANGLE, gm.FREQUENCY]] = wave[:, :, None]
-    starts[..., gm.LOG_SIGMA_U] = widths
-    starts[..., gm.LOG_SIGMA_V] = widths
-    return starts.flatten(1, 2).clamp(low, high)
-
-
-def _peaks(filters: Tensor, low: float, high: float) -> Tensor:
-    """Angle and frequency of wave vectors to start from, shape (n, k, 2)."""
-    power = torch.fft.rfft2(filters, s=(_PADDED, _PADDED)).abs().flatten(1)
-    fy = -torch.fft.fftfreq(_PADDED, dtype=filters.dtype, device=filters.device)
-    fx = torch.fft.rfftfreq(_PADDED, dtype=filters.dtype, device=filters.device)
-    frequency = torch.hypot(fy[:, None], fx).flatten()
-    angle = torch.atan2(fy[:, None].expand(-1, len(fx)), fx.expand(len(fy), -1)).flatten()
-    power = power * ((frequency >= low) & (frequency <= high))
-    first = power.argmax(dim=1)
-    apart = torch.cos(2 * (angle - angle[first][:, None])) < math.cos(math.radians(60))
-    second = (power * apart).argmax(dim=1)
-    both = [torch.stack([angle[i], frequency[i]], dim=1) for i in (first, second)]
-    return torch.stack(both, dim=1)
