@@ -188,6 +188,11 @@ def test_fields_are_set_and_an_earlier_result_is_replaced(tmp_path: Path) -> Non
         (["study", "invented2030", "more"], ".*unexpected extra argument.*"),
         (["--versoin"], "unknown option --versoin; did you mean --version.*"),
         (["render", "--objects", "mehses"], "unknown source of objects 'mehses'; did you mean .*"),
+        (["render", "latnts"], "unknown command 'latnts'; did you mean latents.*"),
+        (["render", "latents", "--shard", "3"], "--shard 3: write it as 0/4 .*"),
+        (["render", "latents", "--set", "sampler=x"], "scene specification: sampler: .*"),
+        (["render", "latents", "--freeze", "ya=1"], ".*unknown sampled parameter 'ya'.*yaw.*"),
+        (["render", "latents", "--background", "sky"], "unknown background 'sky'.*"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line_and_writes_nothing(
@@ -341,3 +346,22 @@ def test_render_writes_a_set_and_a_contact_sheet(
     assert stimuli.shape == (1, 24, 24)
     assert set(stimuli.table["category"]) == {"car_like"}
     assert Path("set/contact_sheet.png").stat().st_size > 0
+
+
+def test_render_latents_writes_shards_with_log_and_sheet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from isocortex.stimuli.scenes.store import open_scenes
+
+    arguments = ["render", "latents", "--images", "30", "--size", "16", "--exemplars", "1"]
+    arguments += ["--background", "uniform", "--freeze", "yaw=0", "--map", "mask", "--out", "set"]
+    for shard in ("1/2", "0/2", "0/2"):
+        assert main([*arguments, "--shard", shard]) == 0
+    assert "shard 1 of 2 of 30 images: " in capsys.readouterr().out
+    kept = open_scenes("set")
+    assert kept.images([0, 29]).shape == (2, 3, 16, 16)
+    assert kept.read("mask", [7]).shape == (1, 1, 16, 16)
+    assert kept.latents["sampled_yaw"].eq(0).all()
+    assert Path("set/contact_sheet.png").stat().st_size > 0
+    assert main([*arguments, "--seed", "1"]) == 2
+    assert "holds other scenes" in capsys.readouterr().err

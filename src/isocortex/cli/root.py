@@ -13,18 +13,19 @@ from isocortex import __version__
 from isocortex.errors import unknown
 
 
-class _Commands(TyperGroup):
+class Commands(TyperGroup):
     """The commands; an unknown one is answered with the nearest names."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, or say which were meant."""
         known = self.list_commands(ctx)
         if args and not args[0].startswith("-") and args[0] not in known:
-            raise unknown("command", args[0], known, "isocortex --help describes them")
+            raise unknown("command", args[0], known, f"{ctx.command_path} --help describes them")
         return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -92,8 +92,8 @@ BODIES: dict[str, Range] = {
 BACKGROUND: dict[str, Range] = {
     "sun_azimuth": (-180.0, 180.0),  # in the world of the background, degrees
     "sun_elevation": (25.0, 75.0),
-    "sun_strength": (0.5, 0.8),
-    "ambient_strength": (0.35, 0.5),
+    "sun_strength": (0.55, 0.85),
+    "ambient_strength": (0.4, 0.55),
     "sun_warmth": (0.0, 1.0),
 }
 """Parameters that all images on one background share."""

@@ -20,6 +20,7 @@ from isocortex.stimuli.scenes.caster import Caster
 from isocortex.stimuli.scenes.obstacles import obstacles
 from isocortex.stimuli.scenes.sampling import Columns, take
 from isocortex.stimuli.scenes.spec import SceneSpec
+from isocortex.stimuli.stimulus_set import StimulusSet
 
 _AT_ONCE = 4096  # images whose latents are drawn together
 _ROUNDING = 1e-12
@@ -102,6 +103,7 @@ class LatentScenes:
         self.ids = mesh_ids(self.meshes)
         self._stock = self._inventory(spec)
         self._reference = self._inventory(spec.reference)
+        self._kept: Columns | None = None
 
     @property
     def device(self) -> torch.device:
@@ -122,6 +124,35 @@ class LatentScenes:
         """Return the SHA-256 of everything that the images depend on; the key of a cache."""
         return self.spec.digest(*(m.hash for m in self.meshes), self.backgrounds.hash, *others)
 
+    def prepare(self) -> LatentScenes:
+        """Draw all `n_images` scenes now and keep their numbers: about 1 kB an image.
+
+        Batches of a few images then cost no more than their rendering.
+        """
+        self._kept = self.columns()
+        return self
+
+    def stimuli(
+        self, indices: npt.ArrayLike | None = None, size: int = 64, supersample: int = 2
+    ) -> StimulusSet:
+        """Return images as a stimulus set, its table the log; rendered when they are asked for.
+
+        Parameters
+        ----------
+        indices : int array (n,), optional
+            All `n_images` unless given; all different.
+        size, supersample : int
+            As in `render`.
+        """
+        columns = self.columns(indices)
+
+        def source(rows: np.ndarray) -> Tensor:
+            return self.render(
+                take(columns, rows), size, supersample, maps=False, eight_bit=True
+            ).image
+
+        return StimulusSet(source, log.table(self, columns), shape=(3, size, size))
+
     def latents(self, indices: npt.ArrayLike | None = None) -> pd.DataFrame:
         """Return the log of images: one row each, every latent; see `log.table`.
 
@@ -141,6 +172,8 @@ class LatentScenes:
             All `n_images` unless given; beyond these the set begins again.
         """
         index = np.arange(len(self)) if indices is None else self._checked(indices)
+        if self._kept is not None:
+            return take(self._kept, index)
         parts = [self._accepted(index[k : k + _AT_ONCE]) for k in range(0, len(index), _AT_ONCE)]
         if not parts:
             parts = [take(self._accepted(np.zeros(1, dtype=np.int64)), slice(0))]
