@@ -21,7 +21,8 @@ from isocortex.studies.farzmahdi2024.claims import NOT_BUILT
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENCODING = (ROOT / "docs" / "encoding.md").read_text(encoding="utf-8")
-SHELL = "".join(re.findall(r"```sh\n(.*?)```", README + ENCODING, flags=re.DOTALL))
+ORIENTATION = (ROOT / "docs" / "orientation.md").read_text(encoding="utf-8")
+SHELL = "".join(re.findall(r"```sh\n(.*?)```", README + ENCODING + ORIENTATION, flags=re.DOTALL))
 COMMANDS = re.findall(r"^isocortex .*$", SHELL, flags=re.MULTILINE)
 
 
@@ -41,6 +42,14 @@ def test_encoding_from_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("features.2 46656 ")
     assert second.startswith("features.5 32448 ")
+
+
+def test_networks_of_one_family_from_python_run(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", ORIENTATION, flags=re.DOTALL)
+    exec(compile(code, "orientation.md", "exec"), {})
+    tanh, *_, relu = capsys.readouterr().out.splitlines()
+    assert tanh.startswith("tanh C_lin 0.")
+    assert float(relu.split()[-1]) > float(tanh.split()[-1]) + 0.05
 
 
 @pytest.mark.parametrize("line", COMMANDS)

@@ -61,6 +61,27 @@ def test_the_centre_of_tokens_passes_over_the_class_token() -> None:
     assert table[["channel", "y", "x"]].to_numpy().tolist() == [[c, 1, 1] for c in range(4)]
 
 
+@pytest.mark.parametrize(
+    ("shape", "rows", "columns"),
+    [((3, 5, 7), [2], [3]), ((3, 4, 6), [1, 2], [2, 3]), ((2, 1, 2), [0], [0, 1])],
+)
+def test_the_central_block_is_symmetric_about_the_centre(
+    shape: tuple[int, ...], rows: list[int], columns: list[int]
+) -> None:
+    layout = Layout("conv", shape)
+    expected = layout.unit_indices()[:, rows][:, :, columns].ravel()
+    np.testing.assert_array_equal(layout.central_block(), expected)
+
+
+def test_the_central_block_of_tokens_passes_over_the_class_token() -> None:
+    table = Layout("block", (17, 3)).table().iloc[Layout("block", (17, 3)).central_block()]
+    expected = [[c, y, x] for c in range(3) for y in (1, 2) for x in (1, 2)]
+    assert table[["channel", "y", "x"]].to_numpy().tolist() == expected
+    np.testing.assert_array_equal(Layout("fc", (5,)).central_block(), np.arange(5))
+    with pytest.raises(UserError, match="no square grid"):
+        Layout("block", (12, 2)).central_block()
+
+
 def test_a_layer_without_places_is_central_as_a_whole() -> None:
     np.testing.assert_array_equal(Layout("fc", (5,)).centre(), np.arange(5))
 

@@ -92,6 +92,27 @@ class Layout:
         prefix = self.shape[0] - math.prod(self.grid)
         return indices[prefix + y * self.grid[1] + x]
 
+    def central_block(self) -> np.ndarray:
+        """Return the numbers of the units at the central places, channel by channel.
+
+        These are the two central rows and columns of even sizes and the one of odd sizes: four
+        places of most maps, and always mirror-symmetric about the centre. Layers without places are
+        central as a whole.
+
+        Raises
+        ------
+        UserError
+            If the layer has tokens that lie on no square grid.
+        """
+        indices = self.unit_indices()
+        if len(self.shape) == 1 or self.grid is None:
+            return self.centre()
+        rows, columns = (slice((n - 1) // 2, n // 2 + 1) for n in self.grid)
+        if len(self.shape) == 3:
+            return indices[:, rows, columns].ravel()
+        tokens = indices[self.shape[0] - math.prod(self.grid) :].reshape(*self.grid, -1)
+        return np.moveaxis(tokens[rows, columns], -1, 0).ravel()
+
     def table(self) -> pd.DataFrame:
         """Return one row a unit: layer, channel, y, x; the last two are NA without a place."""
         channel, y, x = self._places()

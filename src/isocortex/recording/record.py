@@ -61,9 +61,9 @@ def record(
         short, it is taken up where it ends.
     dtype : {"float32", "float16"}
         What responses are kept as.
-    units : {"all", "centre"} or Projection
-        Which units are kept: all; the central column of every map (see `Layout.centre`); a sparse
-        random projection (see `Projection`).
+    units : {"all", "centre", "centre_2x2"} or Projection
+        Which units are kept: all; the central column of every map (see `Layout.centre`), or its
+        four central ones (`Layout.central_block`); a sparse random projection (see `Projection`).
     byte_budget : int
         Most bytes that responses may take in memory. Without a store all responses must fit;
         with one, batches are made small enough that two fit, whatever the number of stimuli.

@@ -1,4 +1,4 @@
-"""Which units are kept: all, the central column of a map, or a sparse random projection."""
+"""Which units are kept: all, those at the centre of a map, or a sparse random projection."""
 
 from __future__ import annotations
 
@@ -77,6 +77,28 @@ class Centre:
     def describe(self) -> dict[str, Any]:
         """Return the rule's name."""
         return {"rule": "centre"}
+
+
+@dataclass(frozen=True)
+class CentralBlock:
+    """The two by two central places of a map or token grid (`Layout.central_block`)."""
+
+    def width(self, layout: Layout) -> int:
+        """Return the number of channels times that of the places."""
+        return len(layout.central_block())
+
+    def pick(self, layout: Layout, device: torch.device) -> Pick:
+        """Return the function that takes the central units."""
+        indices = torch.from_numpy(layout.central_block()).to(device)
+        return lambda responses: responses.index_select(1, indices)
+
+    def table(self, layout: Layout) -> pd.DataFrame:
+        """Return layer, channel, y, x."""
+        return layout.table().iloc[layout.central_block()].reset_index(drop=True)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the rule's name."""
+        return {"rule": "centre_2x2"}
 
 
 @dataclass(frozen=True)
@@ -170,10 +192,10 @@ class Projection:
         return {"rule": "projection", **asdict(self)}
 
 
-RULES: dict[str, Rule] = {"all": All(), "centre": Centre()}
+RULES: dict[str, Rule] = {"all": All(), "centre": Centre(), "centre_2x2": CentralBlock()}
 """The rules that have a name alone."""
 
-Units: TypeAlias = "Literal['all', 'centre'] | Projection"
+Units: TypeAlias = "Literal['all', 'centre', 'centre_2x2'] | Projection"
 """What a user may ask for."""
 
 

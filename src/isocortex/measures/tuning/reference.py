@@ -11,7 +11,7 @@ differences of the size of `split_floor`: compare them with that floor, or with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,14 +150,22 @@ def distance_draws(
     UserError
         As `distance`, or if a sample is empty, clusters do not fit, or there is no draw.
     """
-    measure = _measure(kind)
+    _measure(kind)
     a, b, labels = _checked(sample, reference, clusters)
+    return _all_draws(a, b, labels, (kind,), n_draws, seed)[kind]
+
+
+def _all_draws(
+    a: Tensor, b: Tensor, labels: np.ndarray, kinds: Iterable[str], n_draws: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Return the distances of the resamples by several measures at once."""
     pair = _pair(a, b)
-    draws = [
-        measure(pair, pair.shares(u, pair.where_a), pair.shares(c, pair.where_b)).numpy()
-        for u, c in _resamples(len(a), labels, n_draws, seed, len(pair.values))
-    ]
-    return np.concatenate(draws)
+    drawn: dict[str, list[Tensor]] = {kind: [] for kind in kinds}
+    for units, cells in _resamples(len(a), labels, n_draws, seed, len(pair.values)):
+        shares = pair.shares(units, pair.where_a), pair.shares(cells, pair.where_b)
+        for kind, found in drawn.items():
+            found.append(DISTANCES[kind](pair, *shares))
+    return {kind: torch.cat(found).numpy() for kind, found in drawn.items()}
 
 
 @dataclass(frozen=True)
@@ -326,8 +334,7 @@ def compare(
     n_clusters = int(labels.max()) + 1
     tails = [(1 - level) / 2, (1 + level) / 2]
     intervals = {}
-    for kind in DISTANCES:
-        draws = distance_draws(a, b, kind, clusters=labels, n_draws=n_draws, seed=seed)
+    for kind, draws in _all_draws(a, b, labels, DISTANCES, n_draws, seed).items():
         low, high = np.quantile(draws, tails)
         if n_clusters < 2:
             low = high = np.nan
