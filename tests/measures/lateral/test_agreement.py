@@ -18,16 +18,11 @@ from isocortex.measures.lateral import (
 )
 from isocortex.measures.lateral.agreement import _halves
 from isocortex.measures.se2 import (
-    Grid,
-    diffusion_kernel,
-    direction_kernel,
-    plant,
-    symmetrise,
-    without_polarity,
+    diffusion_family,
+    direction_family,
 )
 
 SIDE = 9
-GRID = Grid(21, 32, 0.5)
 
 
 def random(*shape: int, seed: int = 0) -> np.ndarray:
@@ -39,13 +34,8 @@ def jittered(n: int) -> np.ndarray:
 
 
 def direction(sigma: float, theta: np.ndarray) -> np.ndarray:
-    density = direction_kernel(GRID, sigma=sigma, decay=0.2)
-    return plant(without_polarity(symmetrise(density)), GRID, theta, SIDE)
-
-
-def diffusion(s2: float, theta: np.ndarray) -> np.ndarray:
-    density = diffusion_kernel(GRID, 1, s1=3, s2=s2, steps=24)
-    return plant(without_polarity(symmetrise(density)), GRID, theta, SIDE)
+    (kernel,) = direction_family(SIDE, [sigma], blur=0.5).planted(theta, SIDE)
+    return kernel
 
 
 def slow_centring(kappa: np.ndarray) -> np.ndarray:
@@ -137,8 +127,8 @@ def test_a_planted_direction_process_is_recognised() -> None:
     sigmas = [0.1, 0.15, 0.2, 0.24, 0.28, 0.33, 0.4, 0.5]
     gabors = filter_overlap(bank(theta))[..., 4:-4, 4:-4]
     models = {
-        "direction": [direction(s, theta) for s in sigmas],
-        "diffusion": [diffusion(s, theta) for s in (0.2, 0.3, 0.4, 0.6, 0.8, 1.2)],
+        "direction": direction_family(SIDE, sigmas, blur=0.5).planted(theta, SIDE),
+        "diffusion": diffusion_family(SIDE, blur=0.5).planted(theta, SIDE),
         "overlap": [gabors],
         **{name: [k] for name, k in baseline_kernels(theta, SIDE).items()},
     }

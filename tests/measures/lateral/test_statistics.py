@@ -16,6 +16,7 @@ from isocortex.measures.lateral import (
     axial_ratio,
     displacements,
     field_errors,
+    filter_overlap,
     group_kernel,
     lateral_statistics,
     orientation_field,
@@ -23,9 +24,12 @@ from isocortex.measures.lateral import (
     pairs_by_parity,
     permutation_null,
     positions,
+    rectify,
+    retain,
     smoothing_width,
     strength_curve,
 )
+from isocortex.measures.se2 import diffusion_family, direction_family
 from isocortex.statistics import permutation_p
 
 
@@ -322,3 +326,39 @@ def test_a_planted_preference_is_beyond_its_permutations() -> None:
     assert permutation_p(observed.axial_ratio, null.axial_ratio) > 0.01
     with pytest.raises(UserError, match="draw 1,000"):
         permutation_null(kernel, theta, n_draws=0)
+
+
+# --- what overlap gives by itself ---------------------------------------------------------------
+
+
+def test_overlapping_gabors_are_like_and_axial_but_not_cocircular() -> None:
+    """Why the overlap is a null: only the errors and the slope tell more than filters do."""
+    rng = np.random.default_rng(0)
+    x, y = displacements(11)
+    theta = rng.uniform(0, 180, 32)
+    t, f, phase = (
+        v[:, None, None]
+        for v in (np.radians(theta), rng.uniform(0.12, 0.25, 32), rng.uniform(0, 2 * np.pi, 32))
+    )
+    u, v = -np.sin(t) * x + np.cos(t) * y, np.cos(t) * x + np.sin(t) * y
+    envelope = np.exp(-(u**2) / (2 * 1.8**2) - v**2 / (2 * 2.4**2))
+    overlap = filter_overlap(envelope * np.cos(2 * np.pi * f * u + phase))
+    kernel = rectify(retain(overlap, theta).kernel)
+    near = lateral_statistics(kernel, theta, positions=positions(21, r_max=5.5))
+    far = lateral_statistics(kernel, theta, positions=positions(21, r_min=5.5))
+    assert near.like_ratio > 3
+    assert far.axial_ratio > 2
+    for found in (near, far):
+        assert found.parallel < found.radial < found.cocircular
+        assert found.slope < 0.5
+
+
+def test_planted_contours_have_the_slopes_of_their_process() -> None:
+    """Sharp kernels of side 11: direction process 1.3 to 1.5, diffusion about 0.9."""
+    theta = irregular(32)
+    for family, low, high in (
+        (direction_family(11, [0.35], blur=0.1), 1.3, 1.5),
+        (diffusion_family(11, [0.7], blur=0.1), 0.8, 1.1),
+    ):
+        (kernel,) = family.planted(theta, 11)
+        assert low < lateral_statistics(kernel, theta).slope < high

@@ -17,11 +17,13 @@ from isocortex.measures.se2 import (
     cell_means,
     diffusion_closed_form,
     diffusion_endpoints,
+    diffusion_family,
     diffusion_kernel,
     diffusion_moments,
     diffusion_monte_carlo,
     direction_closed_form,
     direction_endpoints,
+    direction_family,
     direction_kernel,
     direction_moments,
     direction_monte_carlo,
@@ -336,6 +338,25 @@ def test_planted_kernels_turn_with_their_targets() -> None:
     assert level[0, 0, 3, 5] > 10 * level[0, 0, 1, 3]  # the contour of unit 0 lies along x
     with pytest.raises(UserError, match="side 13"):
         plant(density, grid, theta, 13)
+
+
+def test_families_are_planted_kernels() -> None:
+    theta = np.array([10.0, 47.0, 130.0])
+    family = direction_family(5, [0.4], decay=0.5)
+    assert family.parameters == (0.4,)
+    density = direction_kernel(family.grid, sigma=0.4, decay=0.5, blur=0.25)
+    expected = plant(without_polarity(symmetrise(density)), family.grid, theta, 5)
+    (planted,) = family.planted(theta, 5)
+    np.testing.assert_allclose(planted, expected)
+    (as_torch,) = family.planted(torch.from_numpy(theta), 5)
+    assert isinstance(as_torch, torch.Tensor)
+    with_polarity = diffusion_family(5, [0.3, 0.6], polarity=True)
+    np.testing.assert_allclose(with_polarity.parameters, [0.0625, 0.25])
+    assert len(with_polarity.kernels[0]) == with_polarity.grid.n_theta
+    with pytest.raises(UserError, match="odd side"):
+        direction_family(4)
+    with pytest.raises(UserError, match="at least one"):
+        direction_family(5, [])
 
 
 # --- refusals -----------------------------------------------------------------------------------

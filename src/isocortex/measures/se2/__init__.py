@@ -7,6 +7,7 @@ from isocortex.measures.se2.closed_forms import (
     direction_closed_form,
     direction_moments,
 )
+from isocortex.measures.se2.families import Family, diffusion_family, direction_family
 from isocortex.measures.se2.grids import Density, Grid, cell_means
 from isocortex.measures.se2.group import (
     cocircular_curvature,
@@ -37,6 +38,7 @@ from isocortex.measures.se2.symmetries import (
 __all__ = [
     "BEST_CORRECTION",
     "Density",
+    "Family",
     "Grid",
     "KernelEstimate",
     "cell_means",
@@ -45,11 +47,13 @@ __all__ = [
     "compose",
     "diffusion_closed_form",
     "diffusion_endpoints",
+    "diffusion_family",
     "diffusion_kernel",
     "diffusion_moments",
     "diffusion_monte_carlo",
     "direction_closed_form",
     "direction_endpoints",
+    "direction_family",
     "direction_kernel",
     "direction_moments",
     "direction_monte_carlo",
