@@ -2,7 +2,8 @@
 
 x = column and y = -row (up); directions run counter-clockwise as displayed, with the bright side on
 the right. Histograms have the layout of `lateral.GroupKernel`: (relative orientation, row, column)
-in the frame of the centre edge, whose contour lies along x.
+in the frame of the centre edge, whose contour lies along x. `fold_polarity` and `phi_centred` are
+`se2.without_polarity` and `lateral.centre_rings`.
 """
 
 from isocortex.measures.cooccurrence.contrasts import (
@@ -12,7 +13,6 @@ from isocortex.measures.cooccurrence.contrasts import (
     centred_correlation,
     compare_models,
     pair_statistics,
-    phi_centred,
 )
 from isocortex.measures.cooccurrence.controls import (
     LatticeBias,
@@ -23,11 +23,12 @@ from isocortex.measures.cooccurrence.controls import (
 )
 from isocortex.measures.cooccurrence.edges import EdgeList, detect_edges, log_luminance
 from isocortex.measures.cooccurrence.pairs import (
-    fold_polarity,
     pair_histogram,
     relative_directions,
     symmetrise,
 )
+from isocortex.measures.lateral import centre_rings as phi_centred
+from isocortex.measures.se2 import without_polarity as fold_polarity
 
 __all__ = [
     "EdgeList",

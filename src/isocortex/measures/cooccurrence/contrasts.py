@@ -13,6 +13,7 @@ from isocortex.arrays import Array, like, to_torch
 from isocortex.errors import UserError
 from isocortex.measures.correlation import pearson
 from isocortex.measures.lateral import (
+    centre_rings,
     displacements,
     field_errors,
     orientation_field,
@@ -73,7 +74,7 @@ def pair_statistics(histogram: Array, r_min: float, r_max: float) -> PairStatist
     Parameters
     ----------
     histogram : array, shape (..., n_alpha, side, side)
-        Over relative orientations 0, 180 / n_alpha, ... (`fold_polarity`).
+        Over relative orientations 0, 180 / n_alpha, ... (`se2.without_polarity`).
     r_min, r_max : float
         Distances in pixels, both included.
 
@@ -115,36 +116,8 @@ def pair_statistics(histogram: Array, r_min: float, r_max: float) -> PairStatist
     )
 
 
-def _rings(side: int, device: torch.device) -> Tensor:
-    """Pixels (side^2) by the nearest integer distance, 1 or 0, in columns."""
-    x, y = displacements(side)
-    ring = torch.from_numpy(np.rint(np.hypot(x, y)).astype(np.int64)).flatten()
-    return torch.nn.functional.one_hot(ring).double().to(device)
-
-
-def phi_centred(histogram: Array) -> Array:
-    """Subtract the mean over directions of displacement, by integer radius and orientation.
-
-    What is left of a histogram or kernel depends on where the other edge lies, not only on how far
-    and on the relative orientation; like orientation alone leaves nothing.
-
-    Parameters
-    ----------
-    histogram : array, shape (..., n_alpha, side, side)
-
-    Returns
-    -------
-    array, same shape
-    """
-    h = _checked(histogram)
-    ring = _rings(h.shape[-1], h.device).to(h.dtype)
-    flat = h.flatten(-2)
-    mean = (flat @ ring) / ring.sum(dim=0).clamp_min(1)
-    return like((flat - mean @ ring.T).reshape(h.shape), histogram)
-
-
 def centred_correlation(histogram: Array, model: Array, r_min: float, r_max: float) -> Array:
-    """Pearson r of two `phi_centred` histograms over the displacements at some distances.
+    """Pearson r of two histograms after `lateral.centre_rings`, over some distances.
 
     Parameters
     ----------
@@ -157,10 +130,14 @@ def centred_correlation(histogram: Array, model: Array, r_min: float, r_max: flo
     array, shape (...)
         NaN where one of them does not depend on the direction.
     """
-    pair = [to_torch(phi_centred(v)).double() for v in (histogram, model)]
-    mask = torch.from_numpy(positions(pair[0].shape[-1], r_min=r_min, r_max=r_max))
-    a, b = (v[..., mask.to(v.device)].flatten(-2) for v in pair)
-    return like(pearson(a, b), histogram)
+    mask = torch.from_numpy(positions(histogram.shape[-1], r_min=r_min, r_max=r_max))
+    pair = []
+    for h in (_checked(histogram).double(), _checked(model).double()):
+        raw, centred = (v[..., mask.to(h.device)].flatten(-2) for v in (h, centre_rings(h)))
+        size = torch.linalg.vector_norm(raw, dim=-1, keepdim=True)
+        flat = torch.linalg.vector_norm(centred, dim=-1, keepdim=True) <= 1e-12 * size
+        pair.append(torch.where(flat, 0.0, centred))
+    return like(pearson(*pair), histogram)
 
 
 @dataclass(frozen=True)

@@ -66,32 +66,6 @@ def pair_histogram(edges: EdgeList, *, radius: int = RADIUS, n_alpha: int = N_AL
     return count.reshape(n_alpha, side, side).astype(np.float32)
 
 
-def fold_polarity(histogram: Array) -> Array:
-    """Forget which side is bright: relative directions (n over 360) to orientations (n/2 over 180).
-
-    Parameters
-    ----------
-    histogram : array, shape (..., n_alpha, side, side)
-        n_alpha even.
-
-    Returns
-    -------
-    array, shape (..., n_alpha / 2, side, side)
-        Sum over both. With centre edges that may point either way it is also symmetric about the
-        point 0: see `symmetrise`.
-
-    Raises
-    ------
-    UserError
-        If n_alpha is odd.
-    """
-    h = to_torch(histogram)
-    n = h.shape[-3]
-    if n % 2:
-        raise UserError(f"{n} bins of direction cannot be folded; their number must be even")
-    return like(h[..., : n // 2, :, :] + h[..., n // 2 :, :, :], histogram)
-
-
 def symmetrise(histogram: Array) -> Array:
     """Average over the symmetries of contours without polarity and without handedness.
 
