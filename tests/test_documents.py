@@ -22,7 +22,11 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENCODING = (ROOT / "docs" / "encoding.md").read_text(encoding="utf-8")
 ORIENTATION = (ROOT / "docs" / "orientation.md").read_text(encoding="utf-8")
-SHELL = "".join(re.findall(r"```sh\n(.*?)```", README + ENCODING + ORIENTATION, flags=re.DOTALL))
+
+
+COMPARING = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
+PAGES = README + ENCODING + ORIENTATION + COMPARING
+SHELL = "".join(re.findall(r"```sh\n(.*?)```", PAGES, flags=re.DOTALL))
 COMMANDS = re.findall(r"^isocortex .*$", SHELL, flags=re.MULTILINE)
 
 
@@ -50,6 +54,12 @@ def test_networks_of_one_family_from_python_run(capsys: pytest.CaptureFixture[st
     tanh, *_, relu = capsys.readouterr().out.splitlines()
     assert tanh.startswith("tanh C_lin 0.")
     assert float(relu.split()[-1]) > float(tanh.split()[-1]) + 0.05
+
+
+def test_comparing_from_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", COMPARING, flags=re.DOTALL)
+    exec(compile(code, "comparing.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[-1] == "True"
 
 
 @pytest.mark.parametrize("line", COMMANDS)

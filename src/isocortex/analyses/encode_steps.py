@@ -16,6 +16,7 @@ from isocortex import brains
 from isocortex.brains import Assembly
 from isocortex.errors import UserError, unknown
 from isocortex.execution import Step, tick
+from isocortex.grams import Scaling as AnyScaling
 from isocortex.measures.encoding import Encoding, LayerChoice, best_layer, pls_cv, ridge_cv
 from isocortex.models import load_model
 from isocortex.recording import Grams, Need, grams, preflight
@@ -191,7 +192,7 @@ class EncodePixels(Step):
         return found
 
 
-def pixel_gram(stimuli: StimulusSet, side: int | None, scaling: Scaling) -> np.ndarray:
+def pixel_gram(stimuli: StimulusSet, side: int | None, scaling: AnyScaling) -> np.ndarray:
     """Return the Gram of pixels; means over areas of `side` x `side` if a side is given."""
 
     def shrink(images: Tensor) -> Tensor:

@@ -7,9 +7,10 @@ imported inside the commands, so that ``isocortex --help`` answers at once.
 from isocortex.cli import study  # isort: skip  # the order of the imports is that of the help
 from isocortex.cli import encode  # isort: skip
 from isocortex.cli import orientation  # isort: skip
+from isocortex.cli import compare  # isort: skip
 from isocortex.cli import render  # isort: skip
 from isocortex.cli import inspect  # isort: skip
 from isocortex.cli.main import main
 from isocortex.cli.root import app
 
-__all__ = ["app", "encode", "inspect", "main", "orientation", "render", "study"]
+__all__ = ["app", "compare", "encode", "inspect", "main", "orientation", "render", "study"]
