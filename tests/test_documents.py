@@ -22,8 +22,6 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENCODING = (ROOT / "docs" / "encoding.md").read_text(encoding="utf-8")
 ORIENTATION = (ROOT / "docs" / "orientation.md").read_text(encoding="utf-8")
-
-
 COMPARING = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
 PAGES = README + ENCODING + ORIENTATION + COMPARING
 SHELL = "".join(re.findall(r"```sh\n(.*?)```", PAGES, flags=re.DOTALL))
@@ -66,6 +64,8 @@ def test_comparing_from_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_commands_and_options_are_there(line: str) -> None:
     name, *arguments = shlex.split(line, comments=True)[1:]
     command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    within = getattr(command, "commands", {})
+    command = within.get(arguments[0] if arguments else "", command)
     options = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in arguments if word.startswith("-")} <= options
 
