@@ -230,9 +230,9 @@ def voxel_population(
 ) -> Simulation:
     """Pool cells over their neighbours, as a voxel of functional imaging does, with Gaussian noise.
 
-    The signal of a voxel is ``sum_u w_u r_u / sum_u w_u`` over cells, r_u the rate of a cell divided
-    by its mean, ``w_u = exp(-d^2 / 2 reach^2)`` with the distance d of the centres of their
-    receptive fields; it is scaled to unit variance over presentations, and noise of variance
+    The signal of a voxel is ``sum_u w_u r_u / sum_u w_u`` over cells, r_u the rate of a cell over
+    its mean, ``w_u = exp(-d^2 / 2 reach^2)`` with the distance d of the centres of their receptive
+    fields; it is scaled to unit variance over presentations, and noise of variance
     ``1 / explainable - 1`` is added to every trial.
 
     Parameters
