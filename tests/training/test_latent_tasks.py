@@ -40,9 +40,9 @@ def scenes(n: int = 400, seed: int = 0) -> pd.DataFrame:
             "x": rng.normal(0, 0.5, n),
             "y": rng.normal(0, 0.5, n),
             "z": rng.uniform(0.9, 4.2, n),
-            "pitch_deg": rng.uniform(-45, 45, n),
-            "yaw_deg": rng.uniform(-45, 45, n),
-            "roll_deg": rng.uniform(-45, 45, n),
+            "pitch": rng.uniform(-45, 45, n),
+            "yaw": rng.uniform(-45, 45, n),
+            "roll": rng.uniform(-45, 45, n),
             "box_left": left,
             "box_top": top,
             "box_right": left + rng.uniform(0.1, 0.5, n),
@@ -82,7 +82,7 @@ def test_constants_lose_what_the_specification_says():
     rng = np.random.default_rng(0)
     n = 200_000
     table = scenes(n)
-    for name in ("pitch_deg", "yaw_deg", "roll_deg"):
+    for name in ("pitch", "yaw", "roll"):
         table[name] = rng.uniform(-45, 45, n)
     targets = latent_targets(table, Scale.of(table))
     assert float(constant_loss("distance", targets)) == pytest.approx(1.0, abs=1e-4)
@@ -116,7 +116,7 @@ def test_a_perfect_network_is_perfect_in_every_metric():
     assert value["category", "accuracy"] == 1
     assert value["translation", "r2_x"] == pytest.approx(1)
     assert value["distance", "rmse_z"] == pytest.approx(0, abs=1e-6)
-    assert value["rotation", "mae_yaw_deg"] == pytest.approx(0, abs=1e-3)
+    assert value["rotation", "mae_yaw"] == pytest.approx(0, abs=1e-3)
     assert value["rotation_6d", "geodesic_deg"] == pytest.approx(0, abs=0.05)
     assert value["box", "iou"] == pytest.approx(1, abs=1e-5)
     assert all(learned(metrics).values())
@@ -137,10 +137,10 @@ def test_metrics_agree_with_slow_ones():
     assert value["distance", "rmse_z"] == pytest.approx(off, rel=1e-4)
     own = outputs[:, HEAD.slices["rotation"]].numpy()
     yaw = np.degrees(np.arctan2(own[:, 1], own[:, 4]))
-    error = np.abs((yaw - table["yaw_deg"] + 180) % 360 - 180).mean()
-    assert value["rotation", "mae_yaw_deg"] == pytest.approx(error, rel=1e-4)
+    error = np.abs((yaw - table["yaw"] + 180) % 360 - 180).mean()
+    assert value["rotation", "mae_yaw"] == pytest.approx(error, rel=1e-4)
     angles = np.degrees(np.arctan2(own[:, :3], own[:, 3:]))
-    true = Rotation.from_euler("YXZ", table[["yaw_deg", "pitch_deg", "roll_deg"]], degrees=True)
+    true = Rotation.from_euler("YXZ", table[["yaw", "pitch", "roll"]], degrees=True)
     guess = Rotation.from_euler("YXZ", angles[:, [1, 0, 2]], degrees=True)
     geodesic = np.degrees((true.inv() * guess).magnitude()).mean()
     assert value["rotation", "geodesic_deg"] == pytest.approx(geodesic, rel=1e-4)
@@ -195,5 +195,5 @@ def test_mistakes_are_told_in_one_line():
         objective(("box",), Head(2, 4))
     with pytest.raises(UserError, match="at least one task"):
         objective((), HEAD)
-    with pytest.raises(UserError, match="the latents lack x, yaw_deg"):
-        latent_targets(scenes(4).drop(columns=["x", "yaw_deg"]), Scale((0, 0, 0), (1, 1, 1)))
+    with pytest.raises(UserError, match="the latents lack x, yaw"):
+        latent_targets(scenes(4).drop(columns=["x", "yaw"]), Scale((0, 0, 0), (1, 1, 1)))

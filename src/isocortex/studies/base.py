@@ -23,7 +23,10 @@ from isocortex.studies.overrides import apply_overrides
 
 Tables = dict[str, pd.DataFrame]
 
-STUDIES = {"farzmahdi2024": "isocortex.studies.farzmahdi2024.study"}
+STUDIES = {
+    "farzmahdi2024": "isocortex.studies.farzmahdi2024.study",
+    "xie2024": "isocortex.studies.xie2024.study",
+}
 """Name of each study and the module that defines its `STUDY`."""
 
 

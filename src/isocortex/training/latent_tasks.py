@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from isocortex.errors import UserError, unknown
 from isocortex.training.objectives import Objective
 
-EULER = ("pitch_deg", "yaw_deg", "roll_deg")
+EULER = ("pitch", "yaw", "roll")
 TARGETS = (
     "category", "identity", "z", "x", "y",
     "sin_pitch", "sin_yaw", "sin_roll", "cos_pitch", "cos_yaw", "cos_roll",
@@ -151,7 +151,7 @@ def latent_targets(latents: pd.DataFrame, scale: Scale) -> Tensor:
     ----------
     latents : pandas.DataFrame
         (n rows) with ``category_index``, ``identity_index`` (integers from 0), ``x``, ``y``, ``z``
-        (object lengths), ``pitch_deg``, ``yaw_deg``, ``roll_deg`` (degrees) and, for the tasks that
+        (object lengths), ``pitch``, ``yaw``, ``roll`` (degrees) and, for the tasks that
         read them, ``box_left``, ``box_top``, ``box_right``, ``box_bottom`` (shares of the frame).
     scale : Scale
         Of the training images, whatever images these are.
@@ -304,7 +304,7 @@ def task_metrics(
         ``relative_loss`` (NaN if nothing varies). Classes: ``accuracy``, and ``chance``, the share
         of the commonest class. Position: ``r2_z`` ... (NaN if the target does not vary) and the
         root mean squared error ``rmse_z`` ... in object lengths. Rotation: mean absolute errors
-        ``mae_pitch_deg`` ..., and ``geodesic_deg``, the mean angle between the true and the
+        ``mae_pitch`` ..., and ``geodesic_deg``, the mean angle between the true and the
         estimated rotation. Box: mean intersection over union ``iou``.
     """
     rows = []

@@ -1,0 +1,1 @@
+"""Study `xie2024`: networks trained to estimate spatial latents, and the ventral stream."""

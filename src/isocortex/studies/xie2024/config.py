@@ -1,0 +1,172 @@
+"""The presets of the study: which scenes, networks and measurements."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic
+
+TaskSet = Literal[
+    "distance",
+    "translation",
+    "rotation",
+    "distance+translation",
+    "distance+rotation",
+    "translation+rotation",
+    "spatial",
+    "category",
+    "identity",
+    "everything",
+]
+
+SMALL_SETS: list[TaskSet] = [
+    "distance", "translation", "rotation", "spatial", "category", "identity", "everything",
+]  # fmt: skip
+"""The six sets of the small preset, and identity, whose curve X5 asks for."""
+
+ALL_SETS: list[TaskSet] = [
+    *SMALL_SETS, "distance+translation", "distance+rotation", "translation+rotation",
+]  # fmt: skip
+
+
+class _Part(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+
+class Scenes(_Part):
+    """The rendered images (specification, section 3)."""
+
+    objects: Literal["auto", "meshes", "procedural"] = "auto"
+    backgrounds: Literal["auto", "photographs", "procedural"] = "auto"
+    categories: Annotated[int, pydantic.Field(ge=2)] = 16
+    """At most so many categories; data folder and procedural families hold fewer or more."""
+    models: Annotated[int, pydantic.Field(ge=1)] = 5
+    """At most so many models of each category."""
+    size: Annotated[int, pydantic.Field(ge=32)] = 64
+    supersample: Annotated[int, pydantic.Field(ge=1, le=8)] = 2
+    sampler: Literal["tdw", "direct"] = "tdw"
+    images: Annotated[int, pydantic.Field(ge=64)] = 20_480
+    test_images: Annotated[int, pydantic.Field(ge=64)] = 2_000
+    on_the_fly: bool = False
+    """Draw the images of each batch when they are wanted, on the device of the training."""
+    seed: int = 0
+
+
+class Networks(_Part):
+    """The networks and how they are trained (specification, section 4)."""
+
+    task_sets: list[TaskSet] = SMALL_SETS
+    few_categories: list[int] = [2, 4]
+    """Further category networks, trained on so many categories."""
+    width: Annotated[int, pydantic.Field(ge=1)] = 16
+    """Channels of the first stage of the ResNet-18."""
+    seeds: Annotated[int, pydantic.Field(ge=1)] = 5
+    steps: Annotated[int, pydantic.Field(ge=1)] = 5_000
+    batch_size: Annotated[int, pydantic.Field(ge=2)] = 64
+    learning_rate: Annotated[float, pydantic.Field(gt=0)] = 1e-3
+    snapshots: Annotated[int, pydantic.Field(ge=0)] = 12
+    """Log-spaced steps at which performance and alignment are measured (0: no curves)."""
+    checkpoint_every: Annotated[int, pydantic.Field(ge=1)] = 500
+    device: str = "auto"
+
+
+class Variability(_Part):
+    """Networks that see less variability of a latent that they do not learn."""
+
+    category_sets: list[TaskSet] = ["distance", "translation", "rotation", "spatial"]
+    translation_sets: list[TaskSet] = ["distance", "rotation", "category", "identity"]
+    one_category: str = "chair"
+    """The category of the networks that see one; the first one where it is not there."""
+    grades: list[float] = [0.0]
+    """Factors by which the range of position is shrunk (1, the whole range, is always there)."""
+    category_grades: list[int] = [1]
+    """Numbers of categories seen."""
+    data_sizes: list[int] = []
+    """Numbers of distinct images, for the growth of alignment with them."""
+
+
+class Alignment(_Part):
+    """Recorded areas (specification, 5.1, 5.3, 6.1)."""
+
+    sessions: list[str] = ["190923", "201025", "210225", "210325"]
+    curve_sessions: list[str] = ["201025", "210225"]
+    """Sessions for the curves over training."""
+    splits: Annotated[int, pydantic.Field(ge=2)] = 10
+    components: Annotated[int, pydantic.Field(ge=1)] = 25
+
+
+class Decoding(_Part):
+    """Decoding of latents from held-out images (specification, 5.3)."""
+
+    images: Annotated[int, pydantic.Field(ge=100)] = 2_000
+    folds: Annotated[int, pydantic.Field(ge=2)] = 5
+
+
+class Configuration(_Part):
+    """A whole run."""
+
+    scenes: Scenes = Scenes()
+    networks: Networks = Networks()
+    variability: Variability = Variability()
+    alignment: Alignment = Alignment()
+    decoding: Decoding = Decoding()
+    cka_images: Annotated[int, pydantic.Field(ge=8)] = 1_000
+    """Held-out images over which networks are compared with each other."""
+    resamples: Annotated[int, pydantic.Field(ge=100)] = 2000
+
+
+CONFIGURATIONS = {
+    "quick": Configuration(
+        scenes=Scenes(
+            categories=4, models=5, size=48, supersample=1, images=2_000, test_images=500
+        ),
+        networks=Networks(
+            task_sets=["distance", "translation", "rotation", "spatial", "category"],
+            few_categories=[2],
+            width=8,
+            seeds=2,
+            steps=60,
+            batch_size=32,
+            snapshots=3,
+            checkpoint_every=50,
+        ),
+        variability=Variability(category_sets=["spatial"], translation_sets=["rotation"]),
+        alignment=Alignment(
+            sessions=["190923", "210325"],
+            curve_sessions=["190923", "210325"],
+            splits=2,
+            components=8,
+        ),
+        decoding=Decoding(images=400, folds=3),
+        cka_images=200,
+        resamples=200,
+    ),
+    "small": Configuration(),
+    "gpu": Configuration(
+        scenes=Scenes(models=37, size=128, images=1_000_000, on_the_fly=True),
+        networks=Networks(width=64, steps=50_000, checkpoint_every=2_000),
+        variability=Variability(
+            grades=[0.0, 0.25, 0.5, 0.75],
+            category_grades=[1, 2, 4, 8],
+            data_sizes=[640, 2_560, 10_240, 40_960],
+        ),
+    ),
+    "full": Configuration(
+        scenes=Scenes(models=37, size=224, images=1_300_000, on_the_fly=True),
+        networks=Networks(
+            task_sets=ALL_SETS,
+            few_categories=[2, 4, 8],
+            width=64,
+            seeds=8,
+            steps=500_000,
+            checkpoint_every=10_000,
+        ),
+        variability=Variability(
+            grades=[0.0, 0.25, 0.5, 0.75],
+            category_grades=[1, 2, 4, 8],
+            data_sizes=[10_000, 100_000, 1_000_000],
+        ),
+    ),
+}
+"""``quick`` runs every part in minutes with too few seeds to judge; ``small`` is for two cores,
+``gpu`` and ``full`` for a GPU. The scenes of ``full`` are ours, not those of ThreeDWorld."""

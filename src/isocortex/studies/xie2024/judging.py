@@ -1,0 +1,364 @@
+"""From tables to intervals, from intervals to verdicts (specification, 5.4).
+
+Scalars are paired by seed, with Student's t over seeds. CKA is drawn anew over networks. All parts
+of a claim must be shown, so that several layers or sets of one claim need no correction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from isocortex.claims import Claim, Judgement, judge
+from isocortex.statistics import Interval, t_interval
+from isocortex.studies.xie2024.claims import (
+    CATEGORY_SETS,
+    CLAIMS,
+    CURVES,
+    FEW,
+    NATURAL,
+    NOT_BUILT,
+    SPATIAL,
+    TRANSLATION_SETS,
+)
+from isocortex.studies.xie2024.networks import UNTRAINED, stage
+
+Tables = Mapping[str, pd.DataFrame]
+Intervals = dict[str, Interval]
+LEVEL = 0.95
+REFERENCE = "everything"
+"""The networks that others are compared with as a reference, at full variability."""
+
+NO_V4 = "no V4 recordings: set ISOCORTEX_DATA"
+NO_HUMAN = "no 92 objects: set ISOCORTEX_DATA"
+NO_BASE = "category networks are not above untrained ones, so that there is nothing to reach"
+
+
+def judge_all(tables: Tables, n_seeds: int, resamples: int) -> list[Judgement]:
+    """Judge every claim from the tables of a run.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        ``training``, ``decoding``, ``cka`` and, with recordings, ``alignment``, ``curves``,
+        ``alignment_human``.
+    n_seeds : int
+        Trainings of each kind.
+    resamples : int
+        Draws of networks for CKA.
+    """
+    gate = Gate(tables["training"])
+    intervals: Intervals = {}
+    reasons: dict[str, str] = {}
+    if "alignment" in tables:
+        _alignment(gate(tables["alignment"], "A"), "A", "", intervals, reasons)
+        _few_and_more(gate(tables["alignment"], "A"), intervals)
+    if "curves" in tables:
+        _curves(gate(tables["curves"], "curves"), intervals)
+    if "alignment_human" in tables:
+        for region in ("EVC", "IT"):
+            table = tables["alignment_human"].query("area == @region")
+            _alignment(gate(table, region), region, f"-{region}", intervals, reasons)
+    _stages(tables, gate, intervals)
+    _cka(tables["cka"], gate, intervals, resamples)
+    _decoding(tables["decoding"], gate, intervals)
+    return [_judged(claim, intervals, reasons, tables, gate, n_seeds) for claim in CLAIMS]
+
+
+class Gate:
+    """Lets networks through that have learned something; those that have not are named."""
+
+    def __init__(self, training: pd.DataFrame) -> None:
+        trained = training[training["task_set"] != UNTRAINED]
+        share = trained.groupby(["task_set", "variant", "seed"])["learned"].all()
+        self._failed = {key for key, good in share.items() if not good}
+
+    @property
+    def failed(self) -> list[str]:
+        """Networks that did not learn."""
+        return sorted(f"{s} {v} seed {n}" for s, v, n in self._failed)
+
+    def learned(self, task_set: str, variant: str, seed: int) -> bool:
+        """Return whether a network is counted."""
+        return (task_set, variant, seed) not in self._failed
+
+    def __call__(self, table: pd.DataFrame, what: str) -> pd.DataFrame:
+        """Return the rows of `table` whose networks are counted."""
+        keys = zip(table["task_set"], table["variant"], table["seed"], strict=True)
+        return table[[self.learned(*key) for key in keys]]
+
+
+def _judged(
+    claim: Claim,
+    intervals: Intervals,
+    reasons: Mapping[str, str],
+    tables: Tables,
+    gate: Gate,
+    n_seeds: int,
+) -> Judgement:
+    if claim.id in NOT_BUILT:
+        return judge(claim, {}, n_seeds=n_seeds, reason=NATURAL)
+    reason = reasons.get(claim.id, "")
+    if claim.id in reasons:
+        return judge(claim, {}, n_seeds=n_seeds, reason=reason)
+    if "alignment" not in tables and any("A" in part.name.split() for part in claim.parts):
+        reason = NO_V4
+    if "alignment_human" not in tables and (claim.id == "X14" or "-" in claim.id):
+        reason = NO_HUMAN
+    condition = f"without {len(gate.failed)} networks that did not learn" if gate.failed else ""
+    return judge(claim, intervals, n_seeds=n_seeds, condition=condition, reason=reason)
+
+
+def _by_seed(table: pd.DataFrame, task_set: str, variant: str = "full") -> pd.Series:
+    rows = table[(table["task_set"] == task_set) & (table["variant"] == variant)]
+    return rows.groupby("seed")["value"].mean()
+
+
+def _put(intervals: Intervals, name: str, values: pd.Series) -> None:
+    values = values.dropna()
+    if len(values):
+        intervals[name] = t_interval(values.to_numpy(), level=LEVEL)
+
+
+def _alignment(
+    table: pd.DataFrame, name: str, suffix: str, intervals: Intervals, reasons: dict[str, str]
+) -> None:
+    """X1 and X2 of one region: at the layer that other data chose, mean over sessions."""
+    chosen = _chosen(table)
+    untrained, category = _by_seed(chosen, UNTRAINED), _by_seed(chosen, "category")
+    base = (category - untrained).dropna()
+    if len(base) > 1 and not t_interval(base.to_numpy(), level=LEVEL).low > 0:
+        reasons[f"X2{suffix}"] = NO_BASE
+    for s in SPATIAL:
+        own = _by_seed(chosen, s)
+        _put(intervals, f"{name} {s} - untrained", own - untrained)
+        _put(
+            intervals,
+            f"{name} {s} - .3 untrained - .7 category",
+            own - 0.3 * untrained - 0.7 * category,
+        )
+
+
+def _chosen(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a network and area with its score at the chosen layer, as ``value``."""
+    keys = ["task_set", "variant", "seed", "area"]
+    return table.groupby(keys, as_index=False)["chosen"].first().rename(columns={"chosen": "value"})
+
+
+def _few_and_more(table: pd.DataFrame, intervals: Intervals) -> None:
+    """X3, X13 and X17."""
+    chosen = _chosen(table)
+    spatial = _by_seed(chosen, "spatial")
+    for n in FEW:
+        few = _by_seed(chosen, "category", f"ncat {n}")
+        _put(intervals, f"A spatial - category of {n}", spatial - few)
+    for variant, sets in (("one_category", CATEGORY_SETS), ("centred", TRANSLATION_SETS)):
+        drops = [_by_seed(chosen, s) - _by_seed(chosen, s, variant) for s in sets]
+        _put(intervals, f"A full - {variant}", pd.concat(drops, axis=1).mean(axis=1, skipna=False))
+    sizes = chosen[chosen["variant"].str.startswith("images ")]
+    if not sizes.empty:
+        slopes = {}
+        for seed, rows in sizes.groupby("seed"):
+            n = rows["variant"].str.removeprefix("images ").astype(float)
+            slopes[seed] = float(np.polyfit(np.log10(n), rows["value"], 1)[0])
+        _put(intervals, "slope of A on log10 images", pd.Series(slopes))
+
+
+def _curves(table: pd.DataFrame, intervals: Intervals) -> None:
+    """X5: r of performance and alignment over the snapshots of a run, Fisher z over runs."""
+    for s in CURVES:
+        rows = table[(table["task_set"] == s) & (table["variant"] == "full")]
+        r = {
+            seed: float(np.corrcoef(run["performance"], run["A"])[0, 1])
+            for seed, run in rows.groupby("seed")
+            if len(run) >= 3 and run["performance"].std() > 0 and run["A"].std() > 0
+        }
+        values = np.array([v for v in r.values() if np.isfinite(v)])
+        if len(values):
+            z = t_interval(np.arctanh(np.clip(values, -0.999999, 0.999999)), level=LEVEL)
+            mean, low, high = np.tanh([z.estimate, z.low, z.high]).tolist()
+            name = f"r of performance and A, {s}"
+            intervals[name] = Interval(mean, low, high, z.level, z.n, "t")
+
+
+def _stages(tables: Tables, gate: Gate, intervals: Intervals) -> None:
+    """X14 and X15: at which depth an area is best predicted."""
+    if "alignment_human" in tables:
+        best = gate(tables["alignment_human"], "stages").query(
+            "best and variant == 'full' and task_set not in ('pixels', @UNTRAINED)"
+        )
+        keys = ["task_set", "seed"]
+        if len(best):
+            depth = best.assign(depth=best["layer"].map(stage)).pivot_table(
+                index=keys, columns="area", values="depth"
+            )
+            intervals["share EVC before IT"] = share(depth["EVC"] < depth["IT"])
+            intervals["share IT before layer4"] = share(depth["IT"] < 4)
+    if "alignment" in tables:
+        best = gate(tables["alignment"], "stages").query("best and variant == 'full'")
+        stages = best.assign(value=best["layer"].map(stage))
+        spatial = pd.concat([_by_seed(stages, s) for s in SPATIAL], axis=1).mean(axis=1)
+        _put(intervals, "V4 stage category - spatial", _by_seed(stages, "category") - spatial)
+
+
+def share(yes: pd.Series) -> Interval:
+    """Return a share with Wilson's interval."""
+    n, hits = len(yes), int(yes.sum())
+    bounds = stats.binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
+    return Interval(hits / n, bounds.low, bounds.high, LEVEL, n, "Wilson")
+
+
+def _cka(table: pd.DataFrame, gate: Gate, intervals: Intervals, resamples: int) -> None:
+    """X6, X7, X8 and X16: contrasts of blocks of the matrix of networks."""
+    blocks = Blocks(table, gate)
+    s, c, u = ("spatial", "full"), ("category", "full"), (UNTRAINED, "full")
+    if not blocks.has(s, c):
+        return
+
+    def contrast(name: str, statistic: Callable[[Draw], float]) -> None:
+        intervals[name] = blocks.interval(statistic, resamples)
+
+    contrast("CKA(S, C) layer1 - layer4", lambda d: d("layer1", s, c) - d("layer4", s, c))
+    for layer in ("layer3", "layer4"):
+        contrast(
+            f"CKA within - between {layer}",
+            lambda d, at=layer: (d(at, s, s) + d(at, c, c)) / 2 - d(at, s, c),  # type: ignore[misc]
+        )
+    for layer in ("layer2", "layer3", "layer4"):
+        contrast(
+            f"CKA(S, C) - CKA(S, U) {layer}",
+            lambda d, at=layer: d(at, s, c) - d(at, s, u),  # type: ignore[misc]
+        )
+    reference = (REFERENCE, "full")
+    for variant, sets in (("one_category", CATEGORY_SETS), ("centred", TRANSLATION_SETS)):
+        pairs = [(x, variant) for x in sets]
+        if blocks.has(reference, *pairs, *((x, "full") for x in sets)):
+            contrast(
+                f"CKA to reference full - {variant}",
+                lambda d, kind=variant, sets=sets: float(  # type: ignore[misc]
+                    np.mean(
+                        [
+                            d("layer4", (x, "full"), reference) - d("layer4", (x, kind), reference)
+                            for x in sets
+                        ]
+                    )
+                ),
+            )
+
+
+Group = tuple[str, str]
+Draw = Callable[[str, Group, Group], float]
+
+
+class Blocks:
+    """The matrix of CKA between networks at the last block of each stage, drawn over networks."""
+
+    def __init__(self, table: pd.DataFrame, gate: Gate) -> None:
+        self._members: dict[Group, list[int]] = {}
+        names: dict[tuple[str, str, int], int] = {}
+        for side in "ab":
+            for key in zip(
+                table[f"task_set_{side}"], table[f"variant_{side}"], table[f"seed_{side}"],
+                strict=True,
+            ):  # fmt: skip
+                if gate.learned(*key) and key not in names:
+                    names[key] = len(names)
+                    self._members.setdefault((key[0], key[1]), []).append(names[key])
+        self._matrix: dict[str, np.ndarray] = {}
+        last = table[table["layer"].str.match(r"layer\d\.1")]
+        for layer, rows in last.groupby("layer"):
+            matrix = np.full((len(names), len(names)), np.nan)
+            for row in rows.itertuples(index=False):
+                a = names.get((row.task_set_a, row.variant_a, row.seed_a))
+                b = names.get((row.task_set_b, row.variant_b, row.seed_b))
+                if a is not None and b is not None:
+                    matrix[a, b] = matrix[b, a] = row.cka
+            self._matrix[str(layer).split(".")[0]] = matrix
+
+    def has(self, *groups: Group) -> bool:
+        """Return whether all of these groups have networks."""
+        return all(self._members.get(group) for group in groups)
+
+    def mean(self, layer: str, a: Group, b: Group, drawn: Mapping[Group, Sequence[int]]) -> float:
+        """Return the mean CKA over pairs of drawn networks that are not one and the same."""
+        block = self._matrix[layer][np.ix_(drawn[a], drawn[b])]
+        return float(np.nanmean(block)) if np.isfinite(block).any() else float("nan")
+
+    def interval(self, statistic: Callable[[Draw], float], resamples: int) -> Interval:
+        """Return a statistic with its percentile interval over networks drawn within groups."""
+        rng = np.random.default_rng(0)
+
+        def value(drawn: Mapping[Group, Sequence[int]]) -> float:
+            return statistic(lambda layer, a, b: self.mean(layer, a, b, drawn))
+
+        estimate = value(self._members)
+        draws = np.array(
+            [
+                value({g: rng.choice(m, len(m)).tolist() for g, m in self._members.items()})
+                for _ in range(resamples)
+            ]
+        )
+        fewest = min(len(m) for m in self._members.values())
+        kept = draws[np.isfinite(draws)]
+        if fewest < 2 or len(kept) < resamples / 2:
+            return Interval(estimate, np.nan, np.nan, LEVEL, fewest, "percentile over networks")
+        low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return Interval(
+            estimate, float(low), float(high), LEVEL, fewest, "percentile over networks",
+            resamples - len(kept),
+        )  # fmt: skip
+
+
+def _decoding(table: pd.DataFrame, gate: Gate, intervals: Intervals) -> None:
+    """X9 to X12."""
+    table = gate(table, "decoding").rename(columns={"score": "value"})
+    full = table[table["tested_on"] == "full"]
+    category, position = (full[full["target"] == target] for target in ("category", "position"))
+    deep = category[category["layer"] == "layer4.0.relu:2"]
+    pooled = position[position["layer"] == "avgpool"]
+    untrained = _by_seed(deep, UNTRAINED)
+    for s in SPATIAL:
+        _put(intervals, f"category {s} - untrained layer4", _by_seed(deep, s) - untrained)
+        chance = float(category["chance"].iloc[0])
+        own, theirs = _at_best(category, s), _at_best(category, "category")
+        _put(
+            intervals,
+            f"category (C - chance)/3 - (S - chance) {s}",
+            (theirs - chance) / 3 - (own - chance),
+        )
+    for s in CATEGORY_SETS:
+        drop = _by_seed(deep, s) - _by_seed(deep, s, "one_category")
+        _put(intervals, f"category full - one_category {s}", drop)
+    for s in TRANSLATION_SETS:
+        drop = _by_seed(pooled, s) - _by_seed(pooled, s, "centred")
+        _put(intervals, f"position full - centred {s}", drop)
+    _put(intervals, "graded category", _graded(deep, CATEGORY_SETS, "ncat ", "one_category"))
+    _put(intervals, "graded position", _graded(pooled, TRANSLATION_SETS, "position ", "centred"))
+
+
+def _at_best(table: pd.DataFrame, task_set: str) -> pd.Series:
+    """Return the scores of a group at the layer that is best for it on average."""
+    rows = table[(table["task_set"] == task_set) & (table["variant"] == "full")]
+    if rows.empty:
+        return pd.Series(dtype=float)
+    best = rows.groupby("layer")["value"].mean().idxmax()
+    return rows[rows["layer"] == best].groupby("seed")["value"].mean()
+
+
+def _graded(table: pd.DataFrame, sets: Sequence[str], prefix: str, least: str) -> pd.Series:
+    """Return Spearman's correlation of variability and decoding per seed, mean over sets."""
+    rows = table[table["task_set"].isin(sets)].copy()
+    amount = rows["variant"].str.removeprefix(prefix).where(rows["variant"].str.startswith(prefix))
+    amount = pd.to_numeric(amount, errors="coerce")
+    floor = 1.0 if least == "one_category" else 0.0
+    amount = amount.mask(rows["variant"] == least, floor).mask(rows["variant"] == "full", np.inf)
+    rows = rows.assign(amount=amount).dropna(subset="amount")
+    found: dict[object, list[float]] = {}
+    for (_, seed), run in rows.groupby(["task_set", "seed"]):
+        if run["amount"].nunique() >= 3:
+            rho = float(stats.spearmanr(run["amount"], run["value"]).statistic)
+            found.setdefault(seed, []).append(rho)
+    return pd.Series({seed: np.mean(values) for seed, values in found.items()}, dtype=float)

@@ -1,0 +1,207 @@
+"""The networks of the study: trained to estimate some latents of a scene, or left untrained."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from isocortex.execution import Step, tick
+from isocortex.models.layers import trace_layers
+from isocortex.models.preprocessing import Preprocess
+from isocortex.models.resnet import BLOCK_OUTPUTS, ResNet18
+from isocortex.models.zoo import Model
+from isocortex.studies.xie2024.scenes import SceneImages
+from isocortex.training.batches import BatchSource
+from isocortex.training.fit import fit
+from isocortex.training.latent_tasks import (
+    TASK_SETS,
+    Head,
+    Scale,
+    latent_targets,
+    learned,
+    objective,
+    task_metrics,
+)
+from isocortex.training.optimisers import OptimiserConfig
+
+UNTRAINED = "untrained"
+MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""What is subtracted from and divided into the channels, as for ImageNet."""
+
+LAYERS = ("relu", *BLOCK_OUTPUTS, "avgpool", "fc")
+"""Layers that are read, in order of depth."""
+
+
+def stage(layer: str) -> int:
+    """Return how deep a layer is: 0 the stem, 1 to 4 the stages, 5 what comes after."""
+    return int(layer[5]) if layer.startswith("layer") else {"relu": 0}.get(layer, 5)
+
+
+class Train(Step):
+    """Train one ResNet-18 on one task set and one set of scenes, or leave it untrained.
+
+    Networks of one seed share their initial weights and the order of their batches, so that
+    contrasts between task sets are paired. All of them have the wide head of the full set.
+    """
+
+    REMOTE: ClassVar[bool] = True
+    _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("checkpoint_every",)
+    task_set: str
+    variant: str
+    seed: int
+    images: SceneImages
+    """What it is trained on."""
+    full: SceneImages
+    """The set without interventions: its classes make the head, its spread the targets' scale."""
+    held_out: SceneImages
+    """Images of full variability that no network is trained on."""
+    width: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    snapshots: int
+    device: str
+    checkpoint_every: int = 500
+
+    @property
+    def title(self) -> str:
+        """Name of the network in tables and in the terminal."""
+        return f"{self.task_set} {self.variant} seed {self.seed}"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Columns that say which network a row is about."""
+        return {"task_set": self.task_set, "variant": self.variant, "seed": self.seed}
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What it estimates."""
+        return () if self.task_set == UNTRAINED else TASK_SETS[self.task_set]
+
+    @property
+    def snapshot_steps(self) -> tuple[int, ...]:
+        """Log-spaced steps at which the weights are kept, the last one included; 0 is the start."""
+        if not self.snapshots or not self.tasks:
+            return ()
+        spaced = np.geomspace(self.steps, 1, max(self.snapshots - 1, 1)).round().astype(int)
+        return (0, *np.unique(spaced).tolist())
+
+    def head(self) -> Head:
+        """Return the head that all networks share."""
+        return Head(self.full.n_categories, self.full.n_identities)
+
+    def initial(self) -> ResNet18:
+        """Return the network before training; the seed alone decides its weights."""
+        return ResNet18(self.width, self.head().units, size=self.full.size, seed=self.seed)
+
+    def model(self, step: int | None = None) -> Model:
+        """Return the network ready for recording, as it is at the end or was after `step` steps."""
+        outcome = self.result()
+        weights = outcome["weights"] if step is None else outcome["snapshots"][step]
+        network = self.initial()
+        network.load_state_dict(weights)
+        network.eval()
+        shape = network.input_shape
+        return Model(
+            self.title,
+            network,
+            trace_layers(network, shape),
+            Preprocess(shape, resize=shape[1:], mean=MEAN, std=SD),
+            shape,
+            f"trained here ({self.title})",
+        )
+
+    def compute(self) -> dict[str, Any]:
+        """Train and return weights, history, metrics on held-out images, and snapshots."""
+        network = self.initial()
+        if not self.tasks:
+            return {
+                "weights": network.state_dict(), "history": None, "snapshots": {},
+                "metrics": pd.DataFrame(columns=["step", "task", "metric", "value"]), "learned": {},
+            }  # fmt: skip
+        head, scale = self.head(), Scale.of(self.full.latents())
+        workspace = self.workspace()
+        kept: dict[int, dict[str, Tensor]] = {}
+        measured: list[pd.DataFrame] = []
+        tests = self._source(self.held_out, scale)
+
+        def look(step: int, seen: torch.nn.Module) -> None:
+            table = metrics_of(seen, tests, self.tasks, head, scale)
+            measured.append(table.assign(step=step))
+            if step in self.snapshot_steps:
+                kept[step] = {k: v.detach().cpu().clone() for k, v in seen.state_dict().items()}
+                if workspace is not None:
+                    torch.save(kept[step], workspace / f"snapshot-{step}.pt")
+                    table.to_csv(workspace / f"metrics-{step}.csv", index=False)
+
+        if workspace is not None:
+            workspace.mkdir(parents=True, exist_ok=True)
+            for step in self.snapshot_steps:
+                snapshot = workspace / f"snapshot-{step}.pt"
+                table = workspace / f"metrics-{step}.csv"
+                if snapshot.exists() and table.exists():
+                    kept[step] = torch.load(snapshot, weights_only=True)
+                    measured.append(pd.read_csv(table).assign(step=step))
+        training = fit(
+            network,
+            self._source(self.images, scale),
+            objective=objective(self.tasks, head),
+            optimiser=OptimiserConfig(name="adam", learning_rate=self.learning_rate),
+            steps=self.steps,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            checkpoint=workspace / "checkpoint.pt" if workspace else None,
+            checkpoint_every=self.checkpoint_every,
+            device=self.device,
+            progress=lambda step, total, loss: tick(step, total, f"loss {loss:.3f}"),
+            observe=look,
+            observe_at=self.snapshot_steps,
+        )
+        if self.steps not in self.snapshot_steps:
+            look(self.steps, network)
+        metrics = pd.concat(measured, ignore_index=True).drop_duplicates(
+            ["step", "task", "metric"], keep="last"
+        )
+        return {
+            "weights": {k: v.cpu() for k, v in network.state_dict().items()},
+            "history": training.history,
+            "metrics": metrics.sort_values("step", kind="stable", ignore_index=True),
+            "snapshots": kept,
+            "learned": learned(metrics[metrics["step"] == self.steps]),
+        }
+
+    def _source(self, images: SceneImages, scale: Scale) -> BatchSource:
+        targets = latent_targets(images.latents(), scale)
+        pixels = images.pixels(self.device)
+        mean, sd = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (MEAN, SD))
+
+        def draw(rows: np.ndarray) -> tuple[Tensor, Tensor]:
+            shown = pixels(rows)
+            normal = (shown - mean.to(shown.device)) / sd.to(shown.device)
+            return normal, targets[torch.from_numpy(rows)].to(shown.device)
+
+        return BatchSource(len(targets), draw)
+
+
+def metrics_of(
+    network: torch.nn.Module,
+    images: BatchSource,
+    tasks: tuple[str, ...],
+    head: Head,
+    scale: Scale,
+    *,
+    batch_size: int = 256,
+) -> pd.DataFrame:
+    """Return `task_metrics` of a network in eval mode over a whole set of images."""
+    device = next(network.parameters()).device
+    outputs, targets = [], []
+    with torch.inference_mode():
+        for rows in np.split(np.arange(images.n), range(batch_size, images.n, batch_size)):
+            batch, target = images.draw(rows)
+            outputs.append(network(batch.to(device)).cpu())
+            targets.append(target.cpu())
+    return task_metrics(torch.cat(outputs), torch.cat(targets), tasks, head, scale)

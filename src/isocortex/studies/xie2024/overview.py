@@ -1,0 +1,79 @@
+"""Tables that say what the scenes and networks of a run are."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from isocortex.studies.xie2024.networks import Train
+from isocortex.studies.xie2024.scenes import SceneImages
+
+SHOWN = 16
+LEVELS = 32
+"""Levels that a continuous latent is divided into for its bits."""
+
+
+def montage(images: SceneImages) -> pd.DataFrame:
+    """Return the first images of a set with their latents, as PNGs in base64."""
+    pixels = (images.pixels("cpu")(np.arange(SHOWN)) * 255).round().byte().numpy()
+    table = images.latents().head(SHOWN)
+    columns = ["category", "x", "y", "z", "pitch", "yaw", "roll", "visible_fraction"]
+    return table[columns].assign(png=[_png(image.transpose(1, 2, 0)) for image in pixels])
+
+
+def _png(image: np.ndarray) -> str:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, format="PNG")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def training_table(networks: Sequence[Train]) -> pd.DataFrame:
+    """Return the metrics of every network at its last step, and whether it learned its tasks."""
+    tables = []
+    for network in networks:
+        outcome = network.result()
+        metrics = outcome["metrics"]
+        if metrics.empty:
+            row = {"task": "", "metric": "", "value": np.nan, "learned": True, "step": 0}
+            tables.append(pd.DataFrame([row]).assign(**network.identity))
+            continue
+        last = metrics[metrics["step"] == network.steps]
+        good = last["task"].map(outcome["learned"])
+        tables.append(last.assign(learned=good, **network.identity))
+    columns = ["task_set", "variant", "seed", "step", "task", "metric", "value", "learned"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def bits_per_image(images: SceneImages) -> pd.DataFrame:
+    """Return how many bits of supervision each target gives with an image.
+
+    Classes: the entropy of their frequencies. Continuous latents: the entropy of their joint
+    histogram cannot be had from few images; each latent is divided into `LEVELS` equal parts of its
+    range and taken as independent, which is an upper bound for latents that depend on each other.
+    """
+    latents = images.latents()
+    groups = {
+        "category": ["category_index"],
+        "identity": ["identity_index"],
+        "distance": ["z"],
+        "translation": ["x", "y"],
+        "rotation": ["pitch", "yaw", "roll"],
+    }
+    rows = []
+    for target, columns in groups.items():
+        bits = 0.0
+        for column in columns:
+            values = latents[column].to_numpy(dtype=float)
+            if column.endswith("_index"):
+                counts = np.unique(values, return_counts=True)[1]
+            else:
+                counts = np.histogram(values, LEVELS)[0]
+            share = counts[counts > 0] / counts.sum()
+            bits += float(-(share * np.log2(share)).sum())
+        rows.append({"target": target, "bits": bits, "levels": LEVELS, "n": len(latents)})
+    return pd.DataFrame(rows)

@@ -1,0 +1,286 @@
+"""Which steps a configuration asks for, and which files of the data folder they read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, cast
+
+import torch
+
+from isocortex import data as data_room
+from isocortex.errors import UserError, unknown
+from isocortex.execution import Execution
+from isocortex.stimuli.scenes import SceneSpec
+from isocortex.studies.xie2024.claims import CURVES
+from isocortex.studies.xie2024.config import Configuration
+from isocortex.studies.xie2024.measuring import Align, Compare, Decode
+from isocortex.studies.xie2024.networks import UNTRAINED, Train
+from isocortex.studies.xie2024.scenes import SceneImages, meshes
+
+FULL = "full"
+TEST_SEED = 1_000_003
+"""Added to the seed of the scenes: images that no network is trained on."""
+
+OBJECTS92 = "neural/objects92_rdms.npz"
+
+
+def v4_files(session: str) -> tuple[str, str]:
+    """Return the files of one V4 session."""
+    stem = f"neural/v4_cowley_{session}"
+    return f"{stem}_responses.npz", f"{stem}_images.zip"
+
+
+def training_device(asked: str) -> str:
+    """Return the device that ``auto`` stands for here: it is part of what a training is."""
+    if asked != "auto":
+        return asked
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class Plan:
+    """Builds the steps of a run from its configuration."""
+
+    def __init__(
+        self,
+        chosen: Configuration,
+        data: Path | None,
+        execution: Execution,
+        checksums: dict[str, str],
+        notes: list[str],
+    ) -> None:
+        self._chosen, self._data, self._execution = chosen, data, execution
+        self._checksums, self._notes = checksums, notes
+        scenes = chosen.scenes
+        self._objects = cast(
+            Literal["meshes", "procedural"],
+            self._source(scenes.objects, "meshes", "meshes/index.csv", "scenes.objects"),
+        )
+        self._backgrounds = self._source(
+            scenes.backgrounds, "photographs", "images/bsds500_train_val.zip", "scenes.backgrounds"
+        )
+        known = meshes(self._objects, scenes.categories, scenes.models, data)
+        self.categories = sorted({mesh.category for mesh in known})
+        if self._objects == "meshes":
+            assert data is not None
+            self._read(f"meshes/{file.name}" for file in sorted((data / "meshes").glob("*.npz")))
+        if self._backgrounds == "photographs":
+            self._read(["images/bsds500_train_val.zip"])
+
+    def _source(self, asked: str, real: str, file: str, field: str) -> str:
+        """Return the real source where it is asked for or found, else the procedural one."""
+        if asked == "procedural":
+            return asked
+        there = self._data is not None and (self._data / file).exists()
+        if not there and asked == real:
+            raise UserError(
+                f"{field}={real} needs {file}; give --data, or --set {field}=procedural"
+            )
+        if not there and self._data is not None:
+            raise UserError(
+                f"the data folder {self._data} lacks {file}; add it, or do without: "
+                f"--set {field}=procedural"
+            )
+        return real if there else "procedural"
+
+    def _read(self, files: Iterable[str]) -> None:
+        for file in files:
+            if file not in self._checksums:
+                self._checksums[file] = data_room.checksum(data_room.require(self._data, file))
+
+    def _digest(self, prefixes: tuple[str, ...]) -> str:
+        lines = sorted(f"{k}:{v}" for k, v in self._checksums.items() if k.startswith(prefixes))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    @property
+    def sessions(self) -> list[str]:
+        """The V4 sessions that are there."""
+        return self._found(self._chosen.alignment.sessions)
+
+    @property
+    def curve_sessions(self) -> list[str]:
+        """Those for the curves over training."""
+        return self._found(self._chosen.alignment.curve_sessions)
+
+    def _found(self, sessions: list[str]) -> list[str]:
+        if self._data is None:
+            return []
+        for session in sessions:
+            self._read(v4_files(session))
+        return sessions
+
+    @property
+    def human(self) -> bool:
+        """Whether the 92 objects are there."""
+        if self._data is None:
+            return False
+        self._read([OBJECTS92])
+        return True
+
+    def images(
+        self,
+        spec: SceneSpec,
+        count: int,
+        part: Literal["train", "test"] = "train",
+        *,
+        on_the_fly: bool = False,
+    ) -> SceneImages:
+        """Return the step that renders a set of `count` images."""
+        scenes = self._chosen.scenes
+        seed = scenes.seed + (TEST_SEED if part == "test" else 0)
+        return self._execution.step(
+            SceneImages,
+            spec=spec.model_copy(update={"n_images": count, "seed": seed}),
+            objects=self._objects,
+            categories=scenes.categories,
+            models=scenes.models,
+            backgrounds=self._backgrounds,
+            backgrounds_from=part,
+            size=scenes.size,
+            supersample=scenes.supersample,
+            data=self._data,
+            data_checksum=self._digest(("meshes/", "images/bsds500")),
+            on_the_fly=on_the_fly,
+        )
+
+    def variants(self) -> dict[str, SceneSpec]:
+        """Return the specification of every set that networks are trained on, by its name."""
+        chosen, full = self._chosen.variability, SceneSpec(sampler=self._chosen.scenes.sampler)
+        one = chosen.one_category if chosen.one_category in self.categories else self.categories[0]
+        found = {FULL: full, "one_category": full.one_category(one), "centred": full.centred()}
+        for count in sorted({*self._chosen.networks.few_categories, *chosen.category_grades}):
+            if 1 < count < len(self.categories):
+                found[f"ncat {count}"] = full.ncat(count)
+        for factor in chosen.grades:
+            if 0 < factor < 1:
+                found[f"position {factor:g}"] = full.shrunk("translation", factor)
+        return found
+
+    def trained_on(self, variant: str) -> SceneImages:
+        """Return the training images of a variant."""
+        scenes = self._chosen.scenes
+        if variant.startswith("images "):
+            count = int(variant.removeprefix("images "))
+            return self.images(self.variants()[FULL], count, on_the_fly=scenes.on_the_fly)
+        return self.images(self.variants()[variant], scenes.images, on_the_fly=scenes.on_the_fly)
+
+    def held_out(self, variant: str = FULL, count: int | None = None) -> SceneImages:
+        """Return test images of a variant, on backgrounds that no network has seen."""
+        count = count or self._chosen.scenes.test_images
+        return self.images(self.variants()[variant], count, "test")
+
+    def wanted(self) -> list[tuple[str, str]]:
+        """Return (task set, variant) of every kind of network, each once."""
+        networks, variability = self._chosen.networks, self._chosen.variability
+        variants = self.variants()
+        kinds = [(UNTRAINED, FULL), *((s, FULL) for s in networks.task_sets)]
+        few = [f"ncat {n}" for n in networks.few_categories]
+        kinds += [("category", v) for v in few if v in variants]
+        graded = [f"ncat {n}" for n in variability.category_grades if n > 1]
+        kinds += [
+            (s, v)
+            for s in variability.category_sets
+            for v in ("one_category", *graded)
+            if v in variants
+        ]
+        shrunk = [f"position {f:g}" for f in variability.grades if 0 < f < 1]
+        kinds += [(s, v) for s in variability.translation_sets for v in ("centred", *shrunk)]
+        kinds += [("spatial", f"images {n}") for n in variability.data_sizes]
+        return list(dict.fromkeys(kinds))
+
+    def networks(self) -> list[Train]:
+        """Return every network with every seed."""
+        seeds = range(self._chosen.networks.seeds)
+        return [self._network(kind, variant, s) for kind, variant in self.wanted() for s in seeds]
+
+    def _network(self, task_set: str, variant: str, seed: int) -> Train:
+        networks = self._chosen.networks
+        followed = task_set in CURVES and variant == FULL
+        return self._execution.step(
+            Train,
+            task_set=task_set,
+            variant=variant,
+            seed=seed,
+            images=self.trained_on(variant),
+            full=self.trained_on(FULL),
+            held_out=self.held_out(),
+            width=networks.width,
+            steps=networks.steps,
+            batch_size=networks.batch_size,
+            learning_rate=networks.learning_rate,
+            snapshots=networks.snapshots if followed else 0,
+            device=training_device(networks.device),
+            checkpoint_every=networks.checkpoint_every,
+        )
+
+    def decode(self, network: Train | None) -> Decode:
+        """Return the step that decodes latents from a network, or from pixels."""
+        decoding = self._chosen.decoding
+        count = min(decoding.images, self._chosen.scenes.test_images)
+        sets = {name: self.held_out(name, count) for name in (FULL, "centred", "one_category")}
+        return self._execution.step(Decode, network=network, images=sets, folds=decoding.folds)
+
+    def align(self, network: Train | None, at_step: int | None = None) -> Align | None:
+        """Return the step that scores a network on recordings; None where there are none."""
+        sessions = self.sessions if at_step is None else self.curve_sessions
+        human = self.human and at_step is None
+        if not sessions and not human:
+            return None
+        assert self._data is not None
+        alignment = self._chosen.alignment
+        files = [file for session in sessions for file in v4_files(session)]
+        files += [OBJECTS92] if human else []
+        return self._execution.step(
+            Align,
+            network=network,
+            size=self._chosen.scenes.size,
+            sessions=sessions,
+            splits=alignment.splits,
+            components=alignment.components,
+            human=human,
+            data=self._data,
+            checksums={file: self._checksums[file] for file in files},
+            at_step=at_step,
+        )
+
+    def compare(self, networks: list[Train]) -> Compare:
+        """Return the step that compares all networks with each other."""
+        return self._execution.step(
+            Compare, networks=networks, images=self.held_out(), count=self._chosen.cka_images
+        )
+
+
+def check(chosen: Configuration) -> None:
+    """Refuse a configuration whose parts do not fit each other.
+
+    Raises
+    ------
+    UserError
+        In one line, with the field that mends it.
+    """
+    for name in ("sessions", "curve_sessions"):
+        if len(getattr(chosen.alignment, name)) < 2:
+            raise UserError(
+                f"alignment.{name} names fewer than two sessions; a layer is chosen on other "
+                "sessions, so name at least two"
+            )
+        for session in getattr(chosen.alignment, name):
+            known = ("190923", "201025", "210225", "210325")
+            if session not in known:
+                raise unknown("V4 session", session, known)
+    for field, sets in (
+        ("category_sets", chosen.variability.category_sets),
+        ("translation_sets", chosen.variability.translation_sets),
+    ):
+        lacking = [s for s in sets if s not in chosen.networks.task_sets]
+        if lacking:
+            raise UserError(
+                f"variability.{field} names {', '.join(lacking)}, which networks.task_sets lacks; "
+                "contrasts need both"
+            )
+    if chosen.cka_images > chosen.scenes.test_images:
+        raise UserError(
+            f"cka_images={chosen.cka_images} is more than scenes.test_images="
+            f"{chosen.scenes.test_images}"
+        )

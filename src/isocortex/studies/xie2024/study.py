@@ -1,0 +1,128 @@
+"""The study as one line: scenes, networks, decoding, alignment, comparison, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from isocortex.execution import Execution
+from isocortex.studies.base import Findings, Study, Tables
+from isocortex.studies.xie2024.claims import CLAIMS, EVIDENCE
+from isocortex.studies.xie2024.config import CONFIGURATIONS, Configuration
+from isocortex.studies.xie2024.figures import FIGURES
+from isocortex.studies.xie2024.judging import judge_all
+from isocortex.studies.xie2024.networks import Train
+from isocortex.studies.xie2024.overview import bits_per_image, montage, training_table
+from isocortex.studies.xie2024.plan import Plan, check
+
+
+def steps(configuration: Configuration, data: Path | None, execution: Execution) -> Findings:
+    """Run the study and judge its claims.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        The preset, with overrides.
+    data : Path or None
+        Folder of real data; without it scenes are procedural and nothing is aligned.
+    execution : Execution
+        Where results are kept, where sweeps run, who is told.
+    """
+    check(configuration)
+    notes: list[str] = []
+    checksums: dict[str, str] = {}
+    plan = Plan(configuration, data, execution, checksums, notes)
+    networks = plan.networks()
+    sets = {network.variant: network.images for network in networks}
+    sets["held out"] = plan.held_out()
+    rendered = list(sets.values())
+    execution.sweep(("render",), rendered, lambda step: _name(sets, step))
+    tables: Tables = {"montage": montage(sets["held out"])}
+    execution.sweep(("train",), networks, lambda step: step.title)
+    tables["training"] = training_table(networks)
+    tables["bits"] = bits_per_image(plan.trained_on("full"))
+
+    decoders = [plan.decode(network) for network in (None, *networks)]
+    found = execution.sweep(("decode",), decoders, lambda step: step.title)
+    tables["decoding"] = pd.concat(found, ignore_index=True)
+    tables["cka"] = execution.run(("compare",), plan.compare(networks))
+    tables |= _aligned(plan, networks, execution, notes)
+    for network in networks:
+        network.clear_workspace()
+    judgements = judge_all(tables, configuration.networks.seeds, configuration.resamples)
+    return Findings(tables, judgements, checksums, tuple(notes))
+
+
+def _aligned(plan: Plan, networks: list[Train], execution: Execution, notes: list[str]) -> Tables:
+    """Score networks and snapshots on the recordings that are there."""
+    scored = [step for step in (plan.align(n) for n in (None, *networks)) if step is not None]
+    if not scored:
+        notes.append("no data folder: nothing is aligned with recordings (set ISOCORTEX_DATA)")
+        return {}
+    found = pd.concat(execution.sweep(("align",), scored, lambda step: step.title))
+    recorded = found["area"].str.startswith("V4")
+    tables: Tables = {
+        "alignment": found[recorded].reset_index(drop=True),
+        "alignment_human": found[~recorded].reset_index(drop=True),
+    }
+    snapshots = [(n, at) for n in networks for at in n.snapshot_steps]
+    if snapshots:
+        curves = [step for n, at in snapshots if (step := plan.align(n, at)) is not None]
+        over_time = execution.sweep(("align snapshots",), curves, lambda step: step.title)
+        tables["curves"] = _curves(networks, pd.concat(over_time, ignore_index=True))
+    return tables
+
+
+def _curves(networks: list[Train], scored: pd.DataFrame) -> pd.DataFrame:
+    """Return performance and alignment of each snapshot, one row each."""
+    keys = ["task_set", "variant", "seed", "step"]
+    each = scored.groupby([*keys, "area"], as_index=False)["chosen"].first()
+    alignment = each.groupby(keys, as_index=False)["chosen"].mean().rename(columns={"chosen": "A"})
+    rows = []
+    for network in networks:
+        metrics = network.result()["metrics"]
+        lost = metrics[metrics["metric"] == "relative_loss"]
+        for step, values in lost.groupby("step")["value"]:
+            rows.append(network.identity | {"step": step, "performance": 1 - float(values.mean())})
+    return alignment.merge(pd.DataFrame(rows), on=keys, how="inner")
+
+
+def _name(sets: Mapping[str, object], step: object) -> str:
+    return next(name for name, other in sets.items() if other is step)
+
+
+STUDY = Study(
+    name="xie2024",
+    title="Spatial latents and the ventral stream",
+    citation=(
+        "Xie, Huang, Alter, Schwartz, Tenenbaum, DiCarlo. Vision CNNs trained to estimate spatial"
+        " latents learned similar ventral-stream-aligned representations. ICLR (2025)."
+    ),
+    question=(
+        "Networks that name objects resemble the ventral stream. Do networks that only learn where"
+        " an object is, and how it is turned, become as similar?"
+    ),
+    configurations=CONFIGURATIONS,
+    claims=CLAIMS,
+    steps=steps,
+    evidence=EVIDENCE,
+    figures=FIGURES,
+    notes=(
+        "A is the mean over V4 sessions of the median over neurons of Pearson r, by partial least"
+        " squares on held-out images, at the layer that the other sessions chose; raw, since three"
+        " of the four sessions have no repeats. Human areas are scored by the mean Spearman"
+        " correlation with each subject's distances, at the layer that the other half of the images"
+        " chose. Performance is 1 - loss / loss of the best constant on held-out images with"
+        " backgrounds that no network has seen. A network that learned nothing (loss above .8 of a"
+        " constant's, accuracy below three times chance) is left out of every claim and named."
+        " Decoding is linear, with a penalty chosen by inner folds; balanced accuracy of the"
+        " category, mean r of x and y. CKA is linear and debiased. The reference of X16 is the"
+        " network that learns everything. Under the sampler tdw, centring also changes depth and"
+        " rotation. The scenes are ours, not those of ThreeDWorld: numbers are not comparable with"
+        " the paper's, directions are. Intervals are Student's t over seeds, paired by seed; those"
+        " of CKA are drawn over networks, shares have Wilson's. All parts of a claim must be shown,"
+        " so that its several sets or layers need no correction."
+    ),
+)

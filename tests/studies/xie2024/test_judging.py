@@ -1,0 +1,210 @@
+"""Verdicts on made-up tables whose answer is known."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from isocortex.claims import Verdict
+from isocortex.studies.xie2024.claims import CLAIMS, CURVES, EVIDENCE, SPATIAL
+from isocortex.studies.xie2024.judging import NO_BASE, NO_V4, Blocks, Gate, judge_all, share
+from isocortex.studies.xie2024.networks import UNTRAINED, stage
+
+SEEDS = 5
+LAYERS = [f"layer{k}.{b}.relu:2" for k in (1, 2, 3, 4) for b in (0, 1)]
+
+
+def training(failed: tuple[str, str, int] | None = None) -> pd.DataFrame:
+    kinds = [(s, "full") for s in (*SPATIAL, "category", "identity", "everything")]
+    kinds += [(s, "one_category") for s in SPATIAL]
+    kinds += [(s, "centred") for s in ("distance", "rotation", "category", "identity")]
+    kinds += [("category", "ncat 2"), ("category", "ncat 4")]
+    return pd.DataFrame(
+        [
+            {"task_set": s, "variant": v, "seed": k, "learned": (s, v, k) != failed}
+            for s, v in kinds
+            for k in range(SEEDS)
+        ]
+    )
+
+
+def alignment(levels: dict[str, float], area: str = "V4 201025", noise: float = 0.01):
+    rng = np.random.default_rng(0)
+    rows = []
+    known = training()[["task_set", "variant", "seed"]]
+    untrained = pd.DataFrame(
+        [{"task_set": UNTRAINED, "variant": "full", "seed": k} for k in range(SEEDS)]
+    )
+    for row in pd.concat([known, untrained]).itertuples(index=False):
+        level = levels.get(f"{row.task_set} {row.variant}", levels.get(row.task_set, 0.3))
+        for layer, best in (("layer1.1.relu:2", area == "EVC"), ("layer3.1.relu:2", area != "EVC")):
+            rows.append(
+                row._asdict()
+                | {"area": area, "layer": layer, "best": best, "chosen": level}
+                | {"score": level}
+            )
+        rows[-1]["chosen"] = rows[-2]["chosen"] = level + noise * rng.normal()
+    return pd.DataFrame(rows)
+
+
+def cka(within: float, between: float, deep: float) -> pd.DataFrame:
+    names = [
+        *((s, "full", k) for s in ("spatial", "category", UNTRAINED) for k in range(SEEDS)),
+    ]
+    rng = np.random.default_rng(1)
+    rows = []
+    for layer in LAYERS:
+        drop = deep if layer.startswith("layer4") else 0.0
+        for a, b in itertools.combinations(names, 2):
+            if UNTRAINED in (a[0], b[0]) and a[0] != b[0]:
+                value = 0.2
+            else:
+                value = within if a[0] == b[0] else between - drop
+            keys = {
+                f"{key}_{side}": name[i]
+                for side, name in (("a", a), ("b", b))
+                for i, key in enumerate(("task_set", "variant", "seed"))
+            }
+            rows.append({"layer": layer, "cka": value + 0.01 * rng.normal()} | keys)
+    return pd.DataFrame(rows)
+
+
+def decoding(levels: dict[str, float]) -> pd.DataFrame:
+    rng = np.random.default_rng(2)
+    rows = []
+    known = training()[["task_set", "variant", "seed"]]
+    untrained = pd.DataFrame(
+        [{"task_set": UNTRAINED, "variant": "full", "seed": k} for k in range(SEEDS)]
+    )
+    for row in pd.concat([known, untrained]).itertuples(index=False):
+        for target, layer in (("category", "layer4.0.relu:2"), ("position", "avgpool")):
+            level = levels.get(f"{target} {row.task_set} {row.variant}")
+            level = levels.get(f"{target} {row.variant}", 0.3) if level is None else level
+            rows.append(
+                row._asdict()
+                | {"layer": layer, "target": target, "tested_on": "full", "n": 100}
+                | {"score": level + 0.005 * rng.normal(), "chance": 0.1}
+            )
+    return pd.DataFrame(rows)
+
+
+def tables(**changed: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    curves = pd.DataFrame(
+        [
+            {
+                "task_set": s, "variant": "full", "seed": k, "step": t,
+                "performance": t / 12, "A": 0.2 + t / 60 + 0.005 * np.sin(7 * t + k),
+            }
+            for s in CURVES for k in range(SEEDS) for t in range(12)
+        ]
+    )  # fmt: skip
+    good = {"category": 0.5, UNTRAINED: 0.2, **dict.fromkeys(SPATIAL, 0.48)}
+    human = pd.concat([alignment(good, "EVC"), alignment(good, "IT")], ignore_index=True)
+    return {
+        "training": training(),
+        "alignment": alignment(
+            good
+            | {"category ncat 2": 0.4, "category ncat 4": 0.42}
+            | {f"{s} one_category": 0.4 for s in SPATIAL}
+            | {f"{s} centred": 0.3 for s in ("distance", "rotation", "category", "identity")}
+        ),
+        "alignment_human": human,
+        "curves": curves,
+        "cka": cka(within=0.9, between=0.8, deep=0.3),
+        "decoding": decoding(
+            {"category one_category": 0.2, "position centred": 0.05}
+            | {f"category {UNTRAINED} full": 0.15, "category category full": 0.95}
+            | {f"position {s} full": 0.6 for s in ("distance", "rotation", "category", "identity")}
+        ),
+    } | changed
+
+
+def verdicts(found: dict[str, pd.DataFrame], seeds: int = SEEDS) -> dict[str, Verdict]:
+    return {j.claim.id: j.verdict for j in judge_all(found, seeds, 200)}
+
+
+def test_planted_effects_are_shown() -> None:
+    found = verdicts(tables())
+    shown = {"X1", "X2", "X3", "X5", "X6", "X7", "X8", "X9a", "X9b", "X10", "X11", "X14"}
+    shown |= {"X17", "X1-EVC", "X1-IT", "X2-EVC", "X2-IT"}
+    assert {k for k, v in found.items() if v is Verdict.SHOWN} == shown
+    # Nobody was trained on natural images or graded sets, and no reference network was compared.
+    for name in ("X4", "X12", "X13", "X16"):
+        assert found[name] is Verdict.NOT_TESTED
+
+
+def test_reversed_effects_are_contradicted() -> None:
+    bad = {"category": 0.5, UNTRAINED: 0.4, **dict.fromkeys(SPATIAL, 0.2)}
+    found = verdicts(tables(alignment=alignment(bad), cka=cka(0.5, 0.8, 0.0)))
+    for name in ("X1", "X2", "X7"):
+        assert found[name] is Verdict.CONTRADICTED
+    assert found["X6"] is Verdict.CONTRADICTED
+
+
+def test_few_seeds_test_nothing() -> None:
+    assert set(verdicts(tables(), seeds=4).values()) == {Verdict.NOT_TESTED}
+
+
+def test_without_recordings_the_reason_is_given() -> None:
+    found = tables()
+    for name in ("alignment", "alignment_human", "curves"):
+        del found[name]
+    judged = {j.claim.id: j for j in judge_all(found, SEEDS, 200)}
+    assert judged["X1"].verdict is Verdict.NOT_TESTED
+    assert NO_V4 in judged["X1"].reason
+    assert "92 objects" in judged["X1-IT"].reason
+    assert judged["X7"].verdict is Verdict.SHOWN
+
+
+def test_comparable_needs_something_to_compare_with() -> None:
+    flat = {"category": 0.3, UNTRAINED: 0.3, **dict.fromkeys(SPATIAL, 0.4)}
+    judged = {j.claim.id: j for j in judge_all(tables(alignment=alignment(flat)), SEEDS, 200)}
+    assert judged["X2"].verdict is Verdict.NOT_TESTED
+    assert NO_BASE in judged["X2"].reason
+
+
+def test_what_did_not_learn_does_not_count() -> None:
+    failed = ("rotation", "full", 3)
+    gate = Gate(training(failed))
+    assert gate.failed == ["rotation full seed 3"]
+    judged = {j.claim.id: j for j in judge_all(tables(training=training(failed)), SEEDS, 200)}
+    part = next(p for p in judged["X1"].parts if p.part.name == "A rotation - untrained")
+    assert part.interval is not None
+    assert part.interval.n == SEEDS - 1
+    assert judged["X1"].verdict is Verdict.NOT_TESTED  # four seeds are too few
+    assert "without 1 networks" in judged["X1"].condition
+
+
+def test_networks_are_drawn_and_never_compared_with_themselves() -> None:
+    table = cka(0.9, 0.8, 0.0)
+    blocks = Blocks(table, Gate(training()))
+    s, c = ("spatial", "full"), ("category", "full")
+    found = blocks.interval(lambda d: d("layer3", s, s) - d("layer3", s, c), 500)
+    rows = table[table["layer"] == "layer3.1.relu:2"]
+    own = rows.query("task_set_a == 'spatial' and task_set_b == 'spatial'")["cka"].mean()
+    other = rows.query("task_set_a == 'spatial' and task_set_b == 'category'")["cka"].mean()
+    assert found.estimate == pytest.approx(own - other)
+    assert found.low < found.estimate < found.high
+    assert found.high < 0.12
+
+
+def test_a_share_has_the_interval_of_wilson() -> None:
+    found = share(pd.Series([True] * 7 + [False] * 3))
+    p, n, z = 0.7, 10, stats.norm.ppf(0.975)
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    assert (found.low, found.high) == pytest.approx((centre - half, centre + half))
+
+
+def test_stages_go_with_depth() -> None:
+    assert [stage(x) for x in ("relu", "layer1.0.relu:2", "layer4.1.relu:2", "avgpool")] == [
+        0, 1, 4, 5,
+    ]  # fmt: skip
+
+
+def test_claims_have_evidence() -> None:
+    assert set(EVIDENCE) == {claim.id for claim in CLAIMS} - {"X4"}
