@@ -125,6 +125,18 @@ def test_units_and_baseline_do_not_matter(
     assert (before <= 1).all()
 
 
+@given(st.integers(0, 99), st.integers(2, 6), st.integers(4, 20), st.floats(0.05, 5.0))
+def test_ceilings_of_noisy_trials_lie_below_1(
+    seed: int, repetitions: int, presentations: int, noise: float
+) -> None:
+    x = trials(repetitions, presentations, noise=noise, seed=seed)
+    for values in (
+        split_half(x, n_splits=10, seed=seed).values,
+        *(measure(x, n_draws=1).values for measure in MEASURES.values()),
+    ):
+        assert (values < 1).all()
+
+
 @pytest.mark.parametrize("which", MEASURES)
 def test_degenerate_neuroids_are_nan_and_counted(which: str) -> None:
     x = trials(4, 20, 6).astype(np.float32)

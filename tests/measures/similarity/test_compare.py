@@ -98,6 +98,17 @@ def test_invariances(seed: int, method: str) -> None:
     assert compare_rdms(a2, b2, method) == pytest.approx(float(value))
 
 
+@pytest.mark.parametrize("method", ["pearson", "spearman", "tau_a"])
+def test_noise_and_permuted_stimuli_are_at_chance(method: str) -> None:
+    rng = np.random.default_rng(2)
+    a, b = square(rng.random((2, 400, PAIRS)))
+    order = rng.permuted(np.tile(np.arange(8), (400, 1)), axis=1)
+    moved = a[np.arange(400)[:, None, None], order[:, :, None], order[:, None]]
+    for other in (b, moved):
+        values = compare_rdms(a, other, method)
+        assert abs(values.mean()) < 4 * values.std() / np.sqrt(len(values))
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_undefined_comparisons_are_nan(method: str) -> None:
     a, b = distances(2)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from isocortex.errors import UserError
@@ -121,6 +123,24 @@ def test_ceilings_bracket_the_true_model(method: str) -> None:
     assert ceiling.lower - 0.01 < score < ceiling.upper
     assert ceiling.method == method
     np.testing.assert_array_less(ceiling.lower_subjects, ceiling.upper_subjects)
+
+
+@given(st.integers(0, 200), st.integers(2, 6), st.floats(0.0, 3.0), st.sampled_from([*METHODS]))
+def test_ceilings_lie_below_1_and_above_every_model(
+    seed: int, subjects: int, noise: float, method: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    data = rng.random(15) + noise * rng.random((subjects, 15)) + 0.1
+    ceiling = noise_ceiling(data, method, vectors=True)
+    each = [np.asarray(ceiling.lower_subjects), np.asarray(ceiling.upper_subjects)]
+    assert max(ceiling.lower, ceiling.upper) <= 1 + 1e-12
+    assert ceiling.upper == pytest.approx(np.mean(each[1]))
+    if method in ("spearman", "tau_a"):
+        return  # a mean of ranks is ranked anew, which no bound survives to the last digit
+    assert (each[0] <= each[1] + 1e-9).all()
+    models = np.concatenate([data, rng.random((20, 15)), data.mean(axis=0, keepdims=True)])
+    scores = compare_rdms(models[:, None], data[None], method, vectors=True).mean(axis=1)
+    assert scores.max() <= ceiling.upper + 1e-9
 
 
 def test_intervals_and_differences() -> None:
