@@ -6,8 +6,9 @@ predicts the same test rows. PLS: 648 stimuli, 6000 features, 168 neuroids, 25 c
 weights have not converged, so that its predictions differ). Ridge: 900 stimuli, 4000 features, 600
 neuroids, 20 penalties, 5 folds; `GridSearchCV` chooses one penalty for all neuroids by 5 inner
 folds, himalaya one per neuroid by 5 inner folds (kernel and primal), `RidgeCV` one per neuroid by
-leave-one-out; each is compared with the same choice here. Times are the better of two rounds in
-which all take turns, but for scikit-learn's PLS and grid search (one round).
+leave-one-out; each is compared with the same choice here. Seconds are of the process on one thread,
+whatever else the machine does: the better of two rounds in which all take turns, but for
+scikit-learn's PLS and grid search (one round).
 """
 
 from __future__ import annotations
@@ -126,9 +127,9 @@ def compare(
     for i in range(max(rounds for *_, rounds in ways.values())):
         for name, (predict, _, rounds) in ways.items():
             if i < rounds:
-                start = time.perf_counter()
+                start = time.process_time()
                 predictions[name] = predict(x, y, folds)
-                took = time.perf_counter() - start
+                took = time.process_time() - start
                 seconds[name] = min(seconds.get(name, np.inf), took)
     rows = []
     for name, (_, ours, _) in ways.items():

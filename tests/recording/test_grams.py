@@ -152,6 +152,19 @@ def test_layers_that_fit_one_after_the_other_take_several_passes(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_presentations_must_fit_into_the_budget(
+    network: nn.Module, images: Tensor, tmp_path: Path
+) -> None:
+    need = preflight(network, images, LAYERS, byte_budget=2 * 4 * 400, scratch=tmp_path)
+    assert need.passes == [["0"], ["1", "3"]]
+    made = grams(network, images, LAYERS, byte_budget=2 * 4 * 400, scratch=tmp_path)
+    truth = record(network, images, LAYERS).grams()
+    for layer in LAYERS:
+        np.testing.assert_allclose(made[layer], truth[layer], rtol=1e-4, atol=1e-5)
+    with pytest.raises(UserError, match=r"two presentations of layer '0' need 2\.5 KiB"):
+        preflight(network, images, LAYERS, byte_budget=2000, scratch=tmp_path)
+
+
 def _disk(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(free, 0, free))

@@ -191,18 +191,28 @@ def block_bytes(
 
 
 def packed(
-    widths: Mapping[str, int], row_bytes: int, folder: Path, *, whole: bool
+    widths: Mapping[str, int],
+    n: int,
+    itemsize: int,
+    folder: Path,
+    byte_budget: int,
+    *,
+    whole: bool,
 ) -> list[list[str]]:
-    """Divide layers into runs whose features fit on a disk one run after the other.
+    """Divide layers into runs that can be recorded to a disk one run after the other.
+
+    The features of a run fit on the disk, and two presentations of them into the budget.
 
     Parameters
     ----------
     widths : mapping of str to int
         Units of each layer, in order.
-    row_bytes : int
-        Bytes of one unit's responses to all presentations.
+    n, itemsize : int
+        Presentations, and bytes of one number.
     folder : Path
         A folder on the disk.
+    byte_budget : int
+        Most bytes of features in memory.
     whole : bool
         Whether all must be there at once.
 
@@ -217,25 +227,32 @@ def packed(
         If a run cannot be made.
     """
     free = int(SHARE * shutil.disk_usage(folder).free)
+    most = min(free // (n * itemsize), byte_budget // (2 * itemsize))
     runs: list[list[str]] = []
     left = -1
     for layer, width in widths.items():
-        need = width * row_bytes
-        if need > free:
+        if width * n * itemsize > free:
             raise UserError(
-                f"the features of layer {layer!r} need {size(need)} of disk but {folder} has "
-                f"{size(free)} to give; give another folder, fewer stimuli, or "
-                f"units=Projection(k={max(1, free // row_bytes)})"
+                f"the features of layer {layer!r} need {size(width * n * itemsize)} of disk but "
+                f"{folder} has {size(free)} to give; give another folder, fewer stimuli, or "
+                f"units=Projection(k={max(1, free // (n * itemsize))})"
             )
-        if need > left:
+        if width > most:
+            raise UserError(
+                f"two presentations of layer {layer!r} need {size(2 * width * itemsize)} but "
+                f"byte_budget is {size(byte_budget)}; raise it to that"
+            )
+        if width > left:
             runs.append([])
-            left = free
+            left = most
         runs[-1].append(layer)
-        left -= need
+        left -= width
     if whole and len(runs) > 1:
+        total = sum(widths.values()) * itemsize
         raise UserError(
-            f"the features of all layers need {size(sum(widths.values()) * row_bytes)} of disk "
-            f"but {folder} has {size(free)} to give; keep those of {', '.join(runs[0])} alone, or "
-            "leave store out: then Grams are made in several passes and features are not kept"
+            f"the features of all layers need {size(total * n)} of disk, of which {folder} has "
+            f"{size(free)} to give, and {size(2 * total)} of memory, of which byte_budget is "
+            f"{size(byte_budget)}; keep those of {', '.join(runs[0])} alone, or leave store out: "
+            "then Grams are made in several passes and features are not kept"
         )
     return runs

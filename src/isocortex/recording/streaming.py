@@ -53,7 +53,7 @@ def grams(
     Memory holds the Grams (8 n^2 bytes a layer) and a block of features within `byte_budget`,
     whatever the number of units: features that exceed it go to disk as they are recorded, are
     read again by blocks of units, and are removed. Layers whose features do not fit on the disk
-    together are recorded in several passes.
+    together, or of which two presentations exceed the budget, are recorded in several passes.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def preflight(
             runs = [session.layers]  # its disk is taken already
         else:
             at = place if store is None else _existing(Path(store))
-            runs = packed(widths, n * itemsize, at, whole=store is not None)
+            runs = packed(widths, n, itemsize, at, byte_budget, whole=store is not None)
         on_disk = max(sum(widths[name] for name in run) for run in runs) * n * itemsize
         need = Need(
             n,
