@@ -301,7 +301,10 @@ def test_data_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["data", "--data", str(tmp_path)]) == 0
     captured = capsys.readouterr()
     rows = [line.split("\t") for line in captured.out.splitlines()]
-    assert all(len(row) == 5 for row in rows)
+    assert all(len(row) == 6 for row in rows)
+    recordings = {row[0]: row[2] for row in rows}
+    assert recordings["neural/v4_cowley_201025_images.zip"] == "v4-cowley-201025"
+    assert recordings["images/mnist.npz"] == ""
     sizes = {row[0]: row[1] for row in rows}
     assert sizes["images/mnist.npz"] == "100 B"
     assert sizes["images/bsds500_train_val.zip"] == "missing"

@@ -3,7 +3,7 @@
 from isocortex.brains import simulated
 from isocortex.brains.assembly import Assembly, Card
 from isocortex.brains.brainscore import read_brainscore
-from isocortex.brains.catalogue import catalogue, checksum, load, load_assembly
+from isocortex.brains.catalogue import catalogue, checksum, load, load_assembly, names_of_files
 from isocortex.brains.face_views import FaceViews, read_face_views
 from isocortex.brains.human_rdms import SubjectRDMs
 from isocortex.brains.orientation import OrientationTable, read_ringach
@@ -22,6 +22,7 @@ __all__ = [
     "checksum",
     "load",
     "load_assembly",
+    "names_of_files",
     "read_brainscore",
     "read_face_views",
     "read_folder",

@@ -112,6 +112,11 @@ def catalogue(data: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def names_of_files() -> dict[str, str]:
+    """Return the name of the recording that each file of the data folder belongs to."""
+    return {file: name for name, entry in CATALOGUE.items() for file in entry.files}
+
+
 def load(name: str, data: str | os.PathLike[str] | None = None) -> Any:
     """Load a recording by its name, or a saved assembly by its folder.
 

@@ -32,23 +32,26 @@ def layers(
 @app.command()
 def data(data: Data = None) -> None:
     """List the files of the data folder: found or missing, size, licence and citation."""
+    from isocortex import brains
     from isocortex import data as data_room
     from isocortex.doctor import size
     from isocortex.terminal import write_table
 
     folder = data_room.folder(data)
     files = data_room.table(folder)
+    names = brains.names_of_files()
     rows = [
         (
             row["path"],
             size(row["bytes"]) if row["found"] else "missing",
+            names.get(row["path"], ""),
             row["what"],
             row["licence"],
             row["citation"],
         )
         for _, row in files.iterrows()
     ]
-    write_table(("file", "size", "what", "licence", "cite"), rows)
+    write_table(("file", "size", "recording", "what", "licence", "cite"), rows)
     where = folder or f"no data folder: name one with --data or {data_room.VARIABLE}"
     typer.echo(f"{int(files['found'].sum())} of {len(files)} files found ({where})", err=True)
 
