@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,7 +27,8 @@ Scaling = Literal["centre", "zscore"]
 Method = Literal["ridge", "pls"]
 
 SELECTION_FOLDS = 3
-"""Folds among the training stimuli on which layers are compared."""
+"""Folds among the training stimuli on which layers are compared by partial least squares; ridge
+compares them by the same leave-one-out that chooses the penalty."""
 
 _LOCAL = ("device", "batch_size", "data")
 """Fields that change where and how fast, and not what."""
@@ -138,7 +140,7 @@ class Encode(Step):
         assembly = presented(source.dataset, source.data, source.n_presentations, source.draw_seed)
         made = source.grams()
         features = ScaledGrams(made, self.device)
-        total = len(features) * (1 + self.folds)
+        total = len(features) * (1 if self.method == "ridge" else 1 + self.folds)
         done = 0
 
         def method(*arguments: Any, **options: Any) -> Encoding:
@@ -152,7 +154,7 @@ class Encode(Step):
             features,
             assembly.responses.to_numpy(),
             folds=self.folds,
-            selection=SELECTION_FOLDS,
+            selection="inner" if self.method == "ridge" else SELECTION_FOLDS,
             how=self.how,
             method=method,
             gram=True,
@@ -203,15 +205,11 @@ def pixel_gram(stimuli: StimulusSet, side: int | None, scaling: AnyScaling) -> n
 
 
 def fit(method: str, n_components: int) -> Any:
-    """Return `ridge_cv`, or `pls_cv` with that many components."""
+    """Return `ridge_cv` with leave-one-out, or `pls_cv` with that many components."""
     if method == "ridge":
-        return ridge_cv
+        return functools.partial(ridge_cv, inner="loo")
     if method == "pls":
-
-        def pls(*arguments: Any, **options: Any) -> Encoding:
-            return pls_cv(*arguments, n_components=n_components, **options)
-
-        return pls
+        return functools.partial(pls_cv, n_components=n_components)
     raise unknown("method", method, ("ridge", "pls"))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.cross_decomposition import PLSRegression
+from sklearn.linear_model import Ridge
 
 from isocortex.errors import UserError
 from isocortex.measures import encoding
@@ -62,6 +63,57 @@ def test_the_reported_fold_has_no_say_in_the_choice() -> None:
     second = encoding.best_layer(LAYERS, other, folds=folds, alphas=ALPHAS, per="target")
     np.testing.assert_array_equal(first.chosen, second.chosen)
     np.testing.assert_allclose(first.inner_scores, second.inner_scores, rtol=1e-7)
+
+
+@pytest.mark.parametrize("inner", [5, "loo"])
+@pytest.mark.parametrize("per", ["all", "target"])
+def test_layers_chosen_by_the_folds_that_choose_the_penalty(per: str, inner: int | str) -> None:
+    choice = encoding.best_layer(
+        LAYERS, TARGETS, folds=3, selection="inner", per=per, alphas=ALPHAS, inner=inner
+    )
+    for f, (train, test) in enumerate(choice.encoding.folds):
+        x, y = LAYERS["late"][train], TARGETS[train]
+        splits = (
+            [(np.delete(np.arange(len(train)), i), np.array([i])) for i in range(len(train))]
+            if inner == "loo"
+            else encoding.k_fold(len(train), 5)
+        )
+        errors = np.zeros((len(ALPHAS), 7))
+        for a, b in splits:
+            for i, alpha in enumerate(ALPHAS):
+                model = Ridge(alpha, solver="cholesky").fit(x[a], y[a])
+                errors[i] += ((model.predict(x[b]) - y[b]) ** 2).sum(axis=0)
+        r2 = 1 - errors.min(axis=0) / ((y - y.mean(axis=0)) ** 2).sum(axis=0)
+        late = choice.layers.index("late")
+        np.testing.assert_allclose(choice.inner_scores[f, late], r2, rtol=1e-6)
+        for t in range(7):
+            found = choice.inner_scores[f, :, t]
+            expected = (
+                found.argmax()
+                if per == "target"
+                else np.median(choice.inner_scores[f], axis=1).argmax()
+            )
+            assert choice.chosen[f, t] == expected
+            name = choice.layers[choice.chosen[f, t]]
+            np.testing.assert_allclose(
+                choice.encoding.predictions[test, t], choice.each[name].predictions[test, t]
+            )
+    other = TARGETS.copy()
+    test = choice.encoding.folds[0][1]
+    other[test] = 10 * LAYERS["noise"][test, :7]
+    again = encoding.best_layer(
+        LAYERS, other, folds=choice.encoding.folds, selection="inner", per=per, alphas=ALPHAS,
+        inner=inner,
+    )  # fmt: skip
+    np.testing.assert_array_equal(again.chosen[0], choice.chosen[0])
+
+
+def test_methods_without_inner_folds_cannot_choose_by_them() -> None:
+    for options in ({"alphas": [1.0]}, {"method": encoding.pls_cv, "n_components": 3}):
+        with pytest.raises(UserError, match="several penalties"):
+            encoding.best_layer(LAYERS, TARGETS, folds=3, selection="inner", **options)
+    with pytest.raises(UserError, match="unknown selection of layers 'outer'"):
+        encoding.best_layer(LAYERS, TARGETS, folds=3, selection="outer")
 
 
 def test_layers_for_other_methods_kinds_and_constant_targets() -> None:

@@ -15,7 +15,7 @@ from isocortex.measures.encoding.folds import Folds, as_folds
 from isocortex.measures.encoding.problem import prepare
 from isocortex.measures.encoding.result import Encoding, encoding
 from isocortex.measures.encoding.ridge import ridge_cv
-from isocortex.measures.encoding.scores import AGGREGATIONS
+from isocortex.measures.encoding.scores import AGGREGATIONS, aggregate
 
 PER = ("all", "target")
 
@@ -33,7 +33,7 @@ class LayerChoice:
     chosen : numpy.ndarray of int, shape (folds, t)
         Position in `layers`; -1 for constant targets.
     inner_scores : numpy.ndarray, shape (folds, layers, t)
-        Scores within the training data that the choice was made on.
+        Scores, or inner_r2, within the training data that the choice was made on.
     each : dict of str to Encoding
         Every layer by itself in the same folds, for curves over layers; choosing among these by
         their scores would be choosing on the reported data.
@@ -51,7 +51,7 @@ def best_layer(
     targets: Array,
     *,
     folds: Folds = 5,
-    selection: Folds = 5,
+    selection: Folds | str = 5,
     per: str = "all",
     how: str = "median_neuroids_mean_splits",
     method: Callable[..., Encoding] = ridge_cv,
@@ -73,8 +73,10 @@ def best_layer(
         Recorded responses.
     folds : int or sequence of (train, test)
         Folds that are reported.
-    selection : int or sequence of (train, test)
-        Folds within the training presentations, on which layers are compared.
+    selection : int, sequence of (train, test) or "inner"
+        Folds within the training presentations, on which layers are compared by their score; or
+        "inner": by `Encoding.inner_r2`, from the inner folds that chose the penalty, which
+        costs nothing beyond (ridge with several penalties).
     per : {"all", "target"}
         One layer for all targets (a region), by the aggregate `how`, or one for each target.
     how : str
@@ -114,25 +116,30 @@ def best_layer(
         name: method(layers[name], targets, folds=first.folds, groups=groups, **options)
         for name in names
     }
-    inner = []
-    for train, _ in first.folds:
-        members = None if labels is None else labels[train]
-        splits = as_folds(selection, len(train), groups=members, seed=seed, what="selection")
-        y = targets[train]
-        inner.append(
-            [
-                method(_rows(layers[n], train, gram), y, folds=splits, groups=members, **options)
-                for n in names
-            ]
-        )
-    scores = np.array(
-        [[to_torch(result.scores).double().cpu().numpy() for result in fold] for fold in inner]
-    )
-    if per == "all":
-        totals = np.array([[result.aggregate(how) for result in fold] for fold in inner])
-        compared = np.broadcast_to(totals[:, :, None], scores.shape)
+    if selection == "inner":
+        scores = _inner_r2(each)
+        totals = np.array([[aggregate(layer[None], how) for layer in fold] for fold in scores])
+    elif isinstance(selection, str):
+        raise unknown("selection of layers", selection, ("inner",), "or a number of folds")
     else:
-        compared = scores
+        inner = []
+        for train, _ in first.folds:
+            members = None if labels is None else labels[train]
+            splits = as_folds(selection, len(train), groups=members, seed=seed, what="selection")
+            y = targets[train]
+            inner.append(
+                [
+                    method(
+                        _rows(layers[n], train, gram), y, folds=splits, groups=members, **options
+                    )
+                    for n in names
+                ]
+            )
+        scores = np.array(
+            [[to_torch(result.scores).double().cpu().numpy() for result in fold] for fold in inner]
+        )
+        totals = np.array([[result.aggregate(how) for result in fold] for fold in inner])
+    compared = np.broadcast_to(totals[:, :, None], scores.shape) if per == "all" else scores
     chosen = np.where(np.isnan(compared), -np.inf, compared).argmax(axis=1)
     predictions = []
     for f, layer_of in enumerate(chosen):
@@ -143,6 +150,19 @@ def best_layer(
     result = encoding(first, predictions, each[names[0]].score)
     chosen[:, ~first.kept] = -1
     return LayerChoice(result, names, chosen, scores, each)
+
+
+def _inner_r2(each: Mapping[str, Encoding]) -> np.ndarray:
+    """Return what the inner folds of each layer explain, shape (folds, layers, t)."""
+    found = []
+    for result in each.values():
+        if result.inner_r2 is None:
+            raise UserError(
+                "selection='inner' needs a method that chooses among several penalties; use "
+                "ridge_cv, or a number of folds"
+            )
+        found.append(to_torch(result.inner_r2).double().cpu().numpy())
+    return np.stack(found, axis=1)
 
 
 def _rows(features: Array, rows: np.ndarray, gram: bool) -> Array:

@@ -42,6 +42,9 @@ class Encoding:
         Ridge: penalty chosen on the training presentations of each fold; NaN for constant targets.
     n_components : array, shape (folds, t), optional
         PLS: number of components, given or chosen on the training presentations.
+    inner_r2 : array, shape (folds, t), optional
+        Ridge with penalties to choose from: explained variance within the training presentations
+        of each fold, as the inner folds predict them at the chosen penalty.
     """
 
     predictions: Array
@@ -54,6 +57,7 @@ class Encoding:
     n_constant_features: int
     alphas: Array | None = None
     n_components: Array | None = None
+    inner_r2: Array | None = None
 
     def aggregate(self, how: str = "median_neuroids_mean_splits") -> float:
         """One number from all folds and neuroids, see `scores.aggregate`."""
@@ -67,6 +71,7 @@ def encoding(
     *,
     alphas: Tensor | None = None,
     n_components: Tensor | None = None,
+    inner_r2: Tensor | None = None,
 ) -> Encoding:
     """Score the predictions of all folds and put the constant targets back in as NaN.
 
@@ -78,8 +83,8 @@ def encoding(
         One per fold.
     score : str
         Name of a score.
-    alphas, n_components : Tensor, shape (folds, kept targets), optional
-        What was chosen.
+    alphas, n_components, inner_r2 : Tensor, shape (folds, kept targets), optional
+        What was chosen, and how well it did where it was chosen.
 
     Returns
     -------
@@ -111,6 +116,7 @@ def encoding(
         n_constant_features=problem.n_constant_features,
         alphas=None if alphas is None else out(alphas),
         n_components=None if n_components is None else out(n_components),
+        inner_r2=None if inner_r2 is None else out(inner_r2),
     )
 
 

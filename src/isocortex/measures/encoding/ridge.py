@@ -134,7 +134,8 @@ def ridge_cv(
     Returns
     -------
     Encoding
-        With ``alphas`` of shape (folds, t). Constant targets are NaN throughout and counted.
+        With ``alphas`` and, of several, ``inner_r2`` of shape (folds, t). Constant targets are NaN
+        throughout and counted.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def ridge_cv(
             + ("; leave-one-out would divide groups" if inner == "loo" else " or 'loo'")
         )
     labels = None if groups is None else np.asarray(groups)
-    chosen, predictions = [], []
+    chosen, predictions, within = [], [], []
     for train, test in problem.folds:
         factors = factorise(problem.x, problem.gram, train, test)
         y = problem.y[torch.from_numpy(train).to(problem.y.device)]
@@ -175,9 +176,16 @@ def ridge_cv(
         alpha = penalties[errors.argmin(dim=0)]
         chosen.append(alpha)
         mean = y.mean(dim=0)
+        within.append(1 - errors.amin(dim=0) / (y - mean).square().sum(dim=0))
         weights = factors.train.T @ (y - mean)
         predictions.append(factors.test @ (weights / (factors.values[:, None] + alpha)) + mean)
-    return encoding(problem, predictions, score, alphas=torch.stack(chosen))
+    return encoding(
+        problem,
+        predictions,
+        score,
+        alphas=torch.stack(chosen),
+        inner_r2=torch.stack(within) if len(penalties) > 1 else None,
+    )
 
 
 def ridge_path(
