@@ -59,7 +59,7 @@ def cka_of_layers(tables: Mapping[str, pd.DataFrame], names: Sequence[str]) -> F
     figure.colorbar(shown, ax=axes, label="linear CKA", shrink=0.8)
     if len(rows):
         figure.text(0.01, 0.01, "×  not above permuted stimuli (97.5 %)", fontsize=9)
-    axes.set_title(cka_headline(tables))
+    figure.suptitle(cka_headline(tables), x=0.02, ha="left", fontsize=11)
     return figure
 
 
@@ -71,8 +71,9 @@ def cka_headline(tables: Mapping[str, pd.DataFrame]) -> str:
     highest = pairs.loc[pairs["cka"].idxmax()]
     return (
         f"CKA of layers: median {alike:.2f} over pairs, highest {highest['cka']:.2f}\n"
-        f"({highest['layer_a']} with {highest['layer_b']}; "
-        f"{table['n_stimuli'].iloc[0]} stimuli, permuted {pairs['null_mean'].median():.2f})"
+        f"({highest['layer_a']} with {highest['layer_b']})\n"
+        f"{table['n_stimuli'].iloc[0]} stimuli; {pairs['null_mean'].median() + 0.0:.2f} where "
+        "they are exchanged"
     )
 
 
@@ -91,7 +92,7 @@ def rsa_over_layers(tables: Mapping[str, pd.DataFrame], network: str) -> Figure:
     names = list(dict.fromkeys(given["layer"]))
     regions = list(ceilings["region"])
     width = max(7.0, min(13.0, 3.2 + 0.22 * len(names)))
-    figure = Figure(figsize=(width, 2.9 * len(regions) + 1.6))
+    figure = Figure(figsize=(width, 3.1 * len(regions) + 1.6))
     rows = figure.subplots(len(regions), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (_, ceiling) in zip(rows, ceilings.iterrows(), strict=True):
         part = scores[scores["region"] == ceiling["region"]]
@@ -108,7 +109,7 @@ def rsa_over_layers(tables: Mapping[str, pd.DataFrame], network: str) -> Figure:
     rows[-1].set_xlabel("layer, in the order in which they answer")
     handles, labels = rows[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
-    figure.suptitle(f"{network} beside human cortex")
+    figure.suptitle(f"{network}, beside human cortex")
     return figure
 
 
@@ -116,19 +117,19 @@ def rsa_headline(tables: Mapping[str, pd.DataFrame], region: str) -> str:
     """Return the message of a region: the layer chosen without bias, controls and the ceiling."""
     scores, ceilings = tables["scores"], tables["ceilings"].set_index("region")
     part = scores[scores["region"] == region].set_index(["network", "layer"])["score"]
-    said = []
+    first, said = region, []
     if (GIVEN, CHOSEN) in part.index:
-        said.append(f"{part[GIVEN, CHOSEN]:.2f} at the layer that other subjects choose")
+        first += f": {part[GIVEN, CHOSEN]:.2f} at the layer that other subjects choose"
     random = [
         part[name] for name in part.index if name[0].startswith("random") and name[1] == CHOSEN
     ]
     if random:
-        said.append(f"random weights {np.mean(random):.2f}")
+        said.append(f"random weights {np.mean(random) + 0.0:.2f}")
     if np.isfinite(part[PIXELS, ""]):
         said.append(f"pixels {part[PIXELS, '']:.2f}")
     row = ceilings.loc[region]
     said.append(f"ceiling {row['lower']:.2f} to {row['upper']:.2f}")
-    return f"{region}: " + ", ".join(said)
+    return f"{first}\n{', '.join(said)}"
 
 
 def _panel(axes: Axes, part: pd.DataFrame, ceiling: pd.Series, names: list[str]) -> None:

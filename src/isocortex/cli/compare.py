@@ -135,10 +135,15 @@ def compare(
                 progress=tree,
                 **shared,
             )
+    names = [
+        f"{side['model']}, {side['weights']}"
+        for key, side in result.provenance.items()
+        if key.startswith("network")
+    ]
     figures: dict[str, Callable[[], Any]] = (
-        {"rsa_over_layers": lambda: rsa_over_layers(result.tables, model)}
+        {"rsa_over_layers": lambda: rsa_over_layers(result.tables, names[0])}
         if to_brain
-        else {"cka": lambda: cka_of_layers(result.tables, (model, other))}
+        else {"cka": lambda: cka_of_layers(result.tables, names)}
     )
     (figure,) = write_analysis(
         out, result.tables, {**result.provenance, "warnings": list(result.warnings)}, figures
