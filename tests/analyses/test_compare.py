@@ -200,6 +200,17 @@ def test_one_stands_for_layers_that_answer_alike() -> None:
     }  # fmt: skip
 
 
+def test_layers_that_do_not_vary_have_no_cka(folder: Path) -> None:
+    dead = f"file:{folder / 'net.py'}:dead"
+    options = {"cache": folder / "cache", "n_permutations": 5}
+    result = compare_networks(dead, dead, str(folder / "images"), **options)  # type: ignore
+    matrix = result.tables["matrix"].set_index("layer")
+    assert matrix.loc["pixels", "pixels"] == pytest.approx(1.0)
+    assert matrix.drop(index="pixels").isna().all(axis=None)
+    figure = cka_of_layers(result.tables, ("dead", "dead"))
+    assert "no layer" in figure.get_suptitle()
+
+
 # --- a network and subjects ---------------------------------------------------------------------
 
 

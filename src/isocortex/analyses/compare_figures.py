@@ -67,6 +67,9 @@ def cka_headline(tables: Mapping[str, pd.DataFrame]) -> str:
     """Return the message of the figure: the median of pairs, and the chance that they share."""
     table = tables["cka"]
     pairs = table[(table["layer_a"] != PIXELS) & (table["layer_b"] != PIXELS)]
+    pairs = pairs.dropna(subset=["cka"])
+    if pairs.empty:
+        return "CKA of layers: no layer of one of the networks varies over the stimuli"
     alike = float(pairs["cka"].median())
     highest = pairs.loc[pairs["cka"].idxmax()]
     return (
