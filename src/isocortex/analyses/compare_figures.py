@@ -10,9 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from isocortex.analyses.compare_steps import CHOSEN, GIVEN, PIXELS
-
-MOST_TICKS = 30
-"""Layers that are named on an axis; of more every second, third, ... is."""
+from isocortex.analyses.drawing import curve, name_layers, point
 
 COMPARED = {
     "pearson": "Pearson r",
@@ -50,11 +48,8 @@ def cka_of_layers(tables: Mapping[str, pd.DataFrame], names: Sequence[str]) -> F
         axes.plot(columns, rows, "x", color="w", ms=3, mew=0.8)
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    for axis, known in ((axes.yaxis, layers[0]), (axes.xaxis, layers[1])):
-        every = -(-len(known) // MOST_TICKS)
-        axis.set_ticks(range(0, len(known), every), known[::every])
-    for label in axes.get_xticklabels():
-        label.set(rotation=60, ha="right", rotation_mode="anchor")
+    name_layers(axes.yaxis, layers[0])
+    name_layers(axes.xaxis, layers[1])
     axes.set(ylabel=f"layer of {names[0]}", xlabel=f"layer of {names[1]}")
     figure.colorbar(shown, ax=axes, label="linear CKA", shrink=0.8)
     if len(rows):
@@ -101,14 +96,7 @@ def rsa_over_layers(tables: Mapping[str, pd.DataFrame], network: str) -> Figure:
         part = scores[scores["region"] == ceiling["region"]]
         _panel(axes, part, ceiling, names)
         axes.set_title(rsa_headline(tables, ceiling["region"]))
-    every = -(-len(names) // MOST_TICKS)
-    rows[-1].set_xticks(
-        [*range(0, len(names), every), len(names) + 0.5],
-        [*names[::every], "chosen by\nother subjects"],
-        rotation=60,
-        ha="right",
-        rotation_mode="anchor",
-    )
+    name_layers(rows[-1].xaxis, names, {len(names) + 0.5: "chosen by\nother subjects"})
     rows[-1].set_xlabel("layer, in the order in which they answer")
     handles, labels = rows[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
@@ -152,24 +140,12 @@ def _panel(axes: Axes, part: pd.DataFrame, ceiling: pd.Series, names: list[str])
         several = random["network"].nunique()
         label = "random weights" if several == 1 else f"random weights, mean of {several}"
         mean = random.groupby("layer")[["score", "low", "high"]].mean()
-        _curve(axes, x, mean.loc[names], "C1", "s", label)
+        curve(axes, mean.loc[names], "score", "C1", "s", label)
         if CHOSEN in mean.index:
-            _point(axes, len(names) + 0.65, mean.loc[CHOSEN], "C1", "s")
-    _curve(axes, x, given.loc[names], "C0", "o", "network")
+            point(axes, len(names) + 0.65, mean.loc[CHOSEN], "score", "C1", "s")
+    curve(axes, given.loc[names], "score", "C0", "o", "network")
     if CHOSEN in given.index:
-        _point(axes, len(names) + 0.35, given.loc[CHOSEN], "C0", "o")
+        point(axes, len(names) + 0.35, given.loc[CHOSEN], "score", "C0", "o")
     axes.axvline(len(names) - 0.2, color="0.6", lw=0.8)
     axes.axhline(0.0, color="0.5", lw=0.8)
     axes.set(xlim=(-0.6, end), ylabel=f"mean {COMPARED[ceiling['method']]}\nover subjects")
-
-
-def _curve(
-    axes: Axes, x: np.ndarray, rows: pd.DataFrame, colour: str, marker: str, label: str
-) -> None:
-    axes.fill_between(x, rows["low"], rows["high"], color=colour, alpha=0.18, lw=0)
-    axes.plot(x, rows["score"], f"-{marker}", color=colour, ms=3.5, label=label)
-
-
-def _point(axes: Axes, x: float, row: pd.Series, colour: str, marker: str) -> None:
-    error = [[row["score"] - row["low"]], [row["high"] - row["score"]]]
-    axes.errorbar(x, row["score"], yerr=error, fmt=marker, color=colour, capsize=3)

@@ -9,10 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from isocortex.analyses.drawing import curve, name_layers, point
 from isocortex.analyses.encode_tables import GIVEN, NESTED
-
-MOST_TICKS = 30
-"""Layers that are named on the axis; of more every second, third, ... is."""
 
 
 def scores_over_layers(tables: Mapping[str, pd.DataFrame], network: str, recording: str) -> Figure:
@@ -28,7 +26,6 @@ def scores_over_layers(tables: Mapping[str, pd.DataFrame], network: str, recordi
     table = tables["layers"]
     given = table[(table["network"] == GIVEN) & (table["layer"] != NESTED)]
     names = given["layer"].to_list()
-    x = np.arange(len(names))
     figure = Figure(figsize=(max(6.5, min(13.0, 3.2 + 0.26 * len(names))), 4.6))
     axes = figure.subplots()
     end = len(names) + 0.6
@@ -42,15 +39,12 @@ def scores_over_layers(tables: Mapping[str, pd.DataFrame], network: str, recordi
         by_layer = twins.groupby("layer")[["r", "low", "high"]].mean()
         several = twins["network"].nunique()
         label = "random weights" if several == 1 else f"random weights, mean of {several}"
-        _curve(axes, x, by_layer.loc[names], "C1", "s", label)
-        _point(axes, end - 0.4, by_layer.loc[NESTED], "C1", "s")
-    _curve(axes, x, given, "C0", "o", "network")
+        curve(axes, by_layer.loc[names], "r", "C1", "s", label)
+        point(axes, end - 0.4, by_layer.loc[NESTED], "r", "C1", "s")
+    curve(axes, given, "r", "C0", "o", "network")
     nested = table[(table["network"] == GIVEN) & (table["layer"] == NESTED)].iloc[0]
-    _point(axes, end - 0.6, nested, "C0", "o")
-    every = -(-len(names) // MOST_TICKS)
-    ticks = [*x[::every], end - 0.5]
-    labels = [*names[::every], "chosen in\ntraining data"]
-    axes.set_xticks(ticks, labels, rotation=60, ha="right", rotation_mode="anchor")
+    point(axes, end - 0.6, nested, "r", "C0", "o")
+    name_layers(axes.xaxis, names, {end - 0.5: "chosen in\ntraining data"})
     axes.axvline(len(names) - 0.4, color="0.6", lw=0.8)
     axes.set(xlim=(-0.6, end + 0.2), ylabel="correlation r with recorded responses")
     low = min(0.0, float(np.nanmin(table["low"])) - 0.02)
@@ -91,15 +85,3 @@ def _ceiling(axes: Axes, given: pd.DataFrame, end: float) -> None:
         label="ceiling",
     )
     axes.plot([-0.6, end + 0.2], [row["ceiling"]] * 2, color="0.5", lw=1.2)
-
-
-def _curve(
-    axes: Axes, x: np.ndarray, rows: pd.DataFrame, colour: str, marker: str, label: str
-) -> None:
-    axes.fill_between(x, rows["low"], rows["high"], color=colour, alpha=0.18, lw=0)
-    axes.plot(x, rows["r"], f"-{marker}", color=colour, ms=4, label=label)
-
-
-def _point(axes: Axes, x: float, row: pd.Series, colour: str, marker: str) -> None:
-    error = [[row["r"] - row["low"]], [row["high"] - row["r"]]]
-    axes.errorbar(x, row["r"], yerr=error, fmt=marker, color=colour, capsize=3)

@@ -12,10 +12,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from isocortex.analyses.drawing import name_layers
 from isocortex.analyses.orientation_steps import GIVEN, RECORDED, RULES
-
-MOST_TICKS = 30
-"""Layers that are named on the axis; of more every second, third, ... is."""
 
 FEWEST_UNITS = 20
 """Layers with fewer units that answer have no distribution to speak of."""
@@ -47,9 +45,7 @@ def over_layers(tables: Mapping[str, pd.DataFrame], network: str) -> Figure:
     _variances(panels[0], given, names, tables.get("reference"))
     if compared:
         _distances(panels[1], table, names, tables["reference"].iloc[0])
-    every = -(-len(names) // MOST_TICKS)
-    ticks = np.arange(len(names))[::every]
-    panels[-1].set_xticks(ticks, names[::every], rotation=60, ha="right", rotation_mode="anchor")
+    name_layers(panels[-1].xaxis, names)
     panels[-1].set(xlim=(-0.7, len(names) - 0.3), xlabel="layer, in the order in which they answer")
     handles: dict[str, Any] = {}
     for panel in panels:

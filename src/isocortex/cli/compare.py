@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isocortex.cli.root import Cache, Data, app, cache_folder, say
+from isocortex.cli.root import Cache, Data, app, cache_folder, number, say, with_interval
 from isocortex.errors import UserError
 
 _ONE_ALONE = {
@@ -192,11 +192,11 @@ def _rsa_rows(tables: Mapping[str, Any]) -> tuple[tuple[str, ...], list[Any]]:
             (
                 ceiling["region"],
                 row["layer"],
-                _with_interval(row, "score", "low", "high"),
-                _number(row["p"]),
-                _number(random.get(row["layer"])),
-                _with_interval(row, "over_random", "over_random_low", "over_random_high"),
-                _number(pixels),
+                with_interval(row, "score", "low", "high"),
+                number(row["p"]),
+                number(random.get(row["layer"])),
+                with_interval(row, "over_random"),
+                number(pixels),
                 f"{ceiling['lower']:.3f} to {ceiling['upper']:.3f}",
             )
             for _, row in part[part["network"] == "given"].iterrows()
@@ -212,21 +212,10 @@ def _cka_rows(tables: Mapping[str, Any]) -> tuple[tuple[str, ...], list[Any]]:
         (
             row["layer_a"],
             row["layer_b"],
-            _with_interval(row, "cka", "low", "high"),
-            _number(row["null_high"]),
-            _number(row["p"]),
+            with_interval(row, "cka", "low", "high"),
+            number(row["null_high"]),
+            number(row["p"]),
         )
         for _, row in best.iterrows()
     ]
     return ("layer", "most alike", "CKA", "permuted (97.5 %)", "p"), rows
-
-
-def _number(value: Any) -> str:
-    return "-" if value is None or value != value else f"{value:.3f}"
-
-
-def _with_interval(row: Any, value: str, low: str, high: str) -> str:
-    number = _number(row[value])
-    if number == "-" or row[low] != row[low]:
-        return number
-    return f"{number} [{row[low]:.3f}, {row[high]:.3f}]"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isocortex.cli.root import Cache, Data, app, cache_folder, say
+from isocortex.cli.root import Cache, Data, app, cache_folder, number, say, with_interval
 
 
 @app.command()
@@ -114,26 +114,15 @@ def _rows(table: Any) -> tuple[tuple[str, ...], list[Any]]:
     rows = [
         (
             row["layer"],
-            _with_interval(row, "r", "low", "high"),
-            _with_interval(row, "normalised", "normalised_low", "normalised_high"),
-            _number(row.get("ceiling")),
-            _number(by_layer.get(row["layer"])),
-            _with_interval(row, "over_random", "over_random_low", "over_random_high"),
-            _number(pixels["r"].iloc[0]),
+            with_interval(row, "r", "low", "high"),
+            with_interval(row, "normalised"),
+            number(row.get("ceiling")),
+            number(by_layer.get(row["layer"])),
+            with_interval(row, "over_random"),
+            number(pixels["r"].iloc[0]),
             f"{row[fitted]:.3g}" if row[fitted] == row[fitted] else "-",
             str(row["n_neuroids"]),
         )
         for _, row in given.iterrows()
     ]
     return (*header, pixels["network"].iloc[0], fitted.replace("n_", ""), "n"), rows
-
-
-def _number(value: Any) -> str:
-    return "-" if value is None or value != value else f"{value:.3f}"
-
-
-def _with_interval(row: Any, value: str, low: str, high: str) -> str:
-    number = _number(row.get(value))
-    if number == "-" or row[low] != row[low]:
-        return number
-    return f"{number} [{row[low]:.3f}, {row[high]:.3f}]"

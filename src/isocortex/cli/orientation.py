@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isocortex.cli.root import Cache, Data, app, cache_folder, say
+from isocortex.cli.root import Cache, Data, app, cache_folder, number, say, with_interval
 
 
 @app.command()
@@ -108,8 +108,8 @@ def _rows(tables: Any) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
             str(row["rule"]),
             str(row["n_units"]),
             str(row["n_silent"]),
-            _with_interval(row, "cv_median"),
-            _with_interval(row, "cv_fraction"),
+            with_interval(row, "cv_median"),
+            with_interval(row, "cv_fraction"),
         )
         for _, row in given.iterrows()
     ]
@@ -121,25 +121,15 @@ def _rows(tables: Any) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     rows = [
         (
             *row,
-            _with_interval(full, "wasserstein"),
-            _number(control.get((full["layer"], full["rule"]))),
-            _number(full["brainscore"]),
+            with_interval(full, "wasserstein"),
+            number(control.get((full["layer"], full["rule"]))),
+            number(full["brainscore"]),
         )
         for row, (_, full) in zip(rows, given.iterrows(), strict=True)
     ]
     cells = (
         f"recorded ({floor['n_animals']} animals)", "", str(floor["n_cells"]), "",
-        _with_interval(floor, "cv_median"), _with_interval(floor, "cv_fraction"),
+        with_interval(floor, "cv_median"), with_interval(floor, "cv_fraction"),
         f"{floor['floor_mean']:.3f}, 95 % {floor['floor_p95']:.3f}", "", "",
     )  # fmt: skip
     return (*header, "W1 to cells", "W1 random", "Brain-Score"), [*rows, cells]
-
-
-def _number(value: Any) -> str:
-    return "-" if value is None or value != value else f"{value:.3f}"
-
-
-def _with_interval(row: Any, name: str) -> str:
-    number = _number(row[name])
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return number if low != low else f"{number} [{low:.3f}, {high:.3f}]"
