@@ -57,6 +57,13 @@ def test_rings_are_centred() -> None:
     np.testing.assert_allclose(centre_rings(found), found, atol=1e-12)
     assert not found[:, 3, 3].any()
     assert not found[:, 0, 0].any()
+    outside = positions(7, beyond=2)
+    expected = np.where(outside, kappa, 0)
+    x, y = displacements(7)
+    for r in (2, 3):
+        on = outside & (np.rint(np.hypot(x, y)) == r)
+        expected[:, on] -= kappa[:, on].mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(centre_rings(kappa, outside), expected, atol=1e-12)
 
 
 def test_halves_are_halves() -> None:
@@ -145,6 +152,18 @@ def test_a_planted_direction_process_is_recognised() -> None:
     assert found.models["diffusion"].pearson > 0.7  # raw r hardly tells kernels apart
 
 
+def test_agreement_ignores_what_is_not_looked_at() -> None:
+    theta = jittered(8)
+    kernel, model = np.abs(random(8, 8, SIDE, SIDE)), random(8, 8, SIDE, SIDE, seed=1)
+    outside = positions(SIDE, beyond=3)
+    there = compare_models(kernel, theta, {"m": [kernel + model]}, positions=outside)
+    near = positions(SIDE, r_max=0)  # nothing that cubic convolution reads from beyond 3
+    changed = compare_models(kernel + 5 * near, theta, {"m": [kernel + model]}, positions=outside)
+    np.testing.assert_allclose(changed.models["m"].r2, there.models["m"].r2)
+    everywhere = compare_models(kernel, theta, {"m": [kernel + model]})
+    assert (everywhere.models["m"].r2 != there.models["m"].r2).all()
+
+
 def bank(theta: np.ndarray) -> np.ndarray:
     x, y = displacements(9)
     t = np.radians(theta)[:, None, None]
@@ -166,6 +185,8 @@ def test_bad_comparisons_are_refused() -> None:
         compare_models(kernel[:3, :3], theta[:3], {})
     with pytest.raises(UserError, match="shape"):
         compare_models(kernel, theta, {"m": [kernel[..., 1:-1, 1:-1]]})
+    with pytest.raises(UserError, match="no displacement"):
+        compare_models(kernel, theta, {"m": [kernel]}, positions=positions(5, beyond=2))
     with pytest.raises(UserError, match="no candidate"):
         compare_models(kernel, theta, {"m": []})
     flat = compare_models(np.ones_like(kernel), theta, {"m": [kernel]}, n_splits=2)

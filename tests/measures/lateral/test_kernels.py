@@ -97,6 +97,7 @@ def test_signs() -> None:
 
 def test_retained_units_get_the_same_input() -> None:
     kernel, theta = random(6, 6, 5, 5), np.arange(6) * 30.0
+    theta[1] = kernel[4, 2, 0, 0] = np.nan
     kept = retain(kernel, theta, [5, 0, 2, 3])
     np.testing.assert_array_equal(kept.units, [5, 0, 2, 3])
     np.testing.assert_array_equal(kept.theta, [150, 0, 60, 90])

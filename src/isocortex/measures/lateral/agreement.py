@@ -91,7 +91,7 @@ def baseline_kernels(theta: Array, side: int, width: float | None = None) -> dic
     }
 
 
-def centre_rings(kappa: Array) -> Array:
+def centre_rings(kappa: Array, positions: Array | None = None) -> Array:
     """Take the mean over polar angle out of every ring, for each relative orientation.
 
     A ring holds the displacements whose length rounds to the same integer. What is left says how
@@ -101,15 +101,22 @@ def centre_rings(kappa: Array) -> Array:
     Parameters
     ----------
     kappa : array, shape (..., side, side)
+    positions : array of bool, shape (side, side), optional
+        Displacements to look at (`kernels.positions`); the disc if not given.
 
     Returns
     -------
     array, same shape
-        0 outside the disc, and at its centre.
+        0 at all other displacements, and at the centre.
+
+    Raises
+    ------
+    UserError
+        If the mask does not fit, or leaves nothing.
     """
     k = to_torch(kappa)
     side = k.shape[-1]
-    ring = _rings(side, k.device)
+    ring = _rings(side, positions, k.device)
     inside = ring.flatten() >= 0
     flat = k.flatten(start_dim=-2)
     out = torch.zeros_like(flat)
@@ -117,11 +124,14 @@ def centre_rings(kappa: Array) -> Array:
     return like(out.reshape(k.shape), kappa)
 
 
-def _rings(side: int, device: torch.device) -> Tensor:
-    """Return the ring of each displacement, (side, side); -1 outside the disc."""
+def _rings(side: int, mask: Array | None, device: torch.device) -> Tensor:
+    """Return the ring of each displacement, (side, side); -1 where it is not looked at."""
     x, y = displacements(side)
     radius = torch.from_numpy(np.floor(np.hypot(x, y) + 0.5)).long().to(device)
-    return torch.where(chosen_positions(None, side, device), radius, -1)
+    chosen = chosen_positions(mask, side, device)
+    if not bool(chosen.any()):
+        raise UserError("no displacement is left; choose others, or a larger kernel")
+    return torch.where(chosen, radius, -1)
 
 
 def _centring(ring: Tensor, dtype: torch.dtype) -> Tensor:
@@ -137,6 +147,7 @@ def compare_models(
     models: Mapping[str, Iterable[Array]],
     *,
     pairs: Array | None = None,
+    positions: Array | None = None,
     n_splits: int = 20,
     n_alpha: int = 36,
     smoothing: float | None = None,
@@ -162,6 +173,9 @@ def compare_models(
         Candidates of each model, e.g. one for each sigma; they are looked at one by one.
     pairs, n_alpha, smoothing, polarity
         As in `group_kernel`.
+    positions : array of bool, shape (side, side), optional
+        Displacements to compare, e.g. those beyond the overlap of the filters; the disc if not
+        given.
     n_splits : int
         Random splits into halves.
     seed : int
@@ -175,14 +189,15 @@ def compare_models(
     Raises
     ------
     UserError
-        For shapes that do not fit, fewer than four units, or a model without candidates.
+        For shapes that do not fit, fewer than four units, no displacements, or a model without
+        candidates.
     """
     k, angles = checked(kernel, theta)
     n, side = len(k), k.shape[-1]
     if n < 4 or n_splits < 1:
         raise UserError(f"{n} units in {n_splits} splits: use 4 units and 1 split or more")
     halves = _halves(n, n_splits, seed).to(k.device)
-    ring = _rings(side, k.device)
+    ring = _rings(side, positions, k.device)
     inside = ring.flatten() >= 0
     centring = _centring(ring, k.dtype)
     number = ring[ring >= 0]

@@ -156,7 +156,7 @@ def retain(kernel: Array, theta: Array, units: Array | None = None) -> RetainedK
     kernel : array, shape (n, n, side, side)
         Signed lateral kernel.
     theta : array, shape (n,)
-        Contour orientation of each unit in degrees.
+        Contour orientation of each unit in degrees; those that are not retained may be NaN.
     units : array of int or bool, shape (m,) or (n,), optional
         Units to retain (those with a Gabor that fits); all if not given.
 
@@ -170,18 +170,20 @@ def retain(kernel: Array, theta: Array, units: Array | None = None) -> RetainedK
     UserError
         For shapes that do not fit, NaN, or fewer than three units left.
     """
-    k, angles = checked(kernel, theta)
-    chosen = torch.arange(len(k), device=k.device)
+    whole, orientations = _shaped(kernel, theta)
+    chosen = torch.arange(len(whole), device=whole.device)
     if units is not None:
-        chosen = chosen[torch.as_tensor(np.asarray(units), device=k.device)]
+        chosen = chosen[torch.as_tensor(np.array(units), device=whole.device)]
+    k, angles = checked(whole[chosen][:, chosen], orientations[chosen])
     n_wanted = len(chosen)
     disc = torch.from_numpy(positions(k.shape[-1])).to(k.device)
     while True:  # a target may have had its only sources among those dropped
-        cut = k[chosen][:, chosen] * chosen_pairs(None, len(chosen), k.device)[..., None, None]
+        cut = k * chosen_pairs(None, len(k), k.device)[..., None, None]
         total = (cut.abs() * disc).sum(dim=(1, 2, 3))
-        if bool((total > 0).all()):
+        reached = total > 0
+        if bool(reached.all()):
             break
-        chosen = chosen[total > 0]
+        k, angles, chosen = k[reached][:, reached], angles[reached], chosen[reached]
     if len(chosen) < FEWEST_UNITS:
         raise UserError(
             f"{len(chosen)} of {n_wanted} units have lateral input; at least {FEWEST_UNITS} are "
@@ -189,7 +191,7 @@ def retain(kernel: Array, theta: Array, units: Array | None = None) -> RetainedK
         )
     return RetainedKernel(
         like(cut / total[:, None, None, None], kernel),
-        like(angles[chosen], theta),
+        like(angles, theta),
         chosen.cpu().numpy(),
         n_wanted - len(chosen),
     )
@@ -220,18 +222,23 @@ def pairs_by_parity(phase: Array) -> dict[str, np.ndarray]:
     }
 
 
-def checked(kernel: Array, theta: Array) -> tuple[Tensor, Tensor]:
-    """Return the kernel and orientations in float64, or say what is wrong with them."""
+def _shaped(kernel: Array, theta: Array) -> tuple[Tensor, Tensor]:
     k, angles = to_torch(kernel).double(), to_torch(theta).double()
     if k.ndim != 4 or k.shape[0] != k.shape[1] or k.shape[2] != k.shape[3]:
         raise UserError(f"a lateral kernel is (n, n, side, side), not {tuple(k.shape)}")
     displacements(k.shape[-1])
     if tuple(angles.shape) != (len(k),):
         raise UserError(f"{len(k)} units need {len(k)} orientations, not {tuple(angles.shape)}")
+    return k, angles.to(k.device)
+
+
+def checked(kernel: Array, theta: Array) -> tuple[Tensor, Tensor]:
+    """Return the kernel and orientations in float64, or say what is wrong with them."""
+    k, angles = _shaped(kernel, theta)
     for name, values in (("kernel", k), ("orientations", angles)):
         if not bool(torch.isfinite(values).all()):
             raise UserError(f"the {name} hold NaN or infinity; leave those units out (`units=`)")
-    return k, angles.to(k.device)
+    return k, angles
 
 
 def chosen_pairs(pairs: Array | None, n: int, device: torch.device) -> Tensor:
@@ -239,7 +246,7 @@ def chosen_pairs(pairs: Array | None, n: int, device: torch.device) -> Tensor:
     apart = ~torch.eye(n, dtype=torch.bool, device=device)
     if pairs is None:
         return apart.double()
-    mask = torch.as_tensor(np.asarray(pairs), device=device).bool()
+    mask = to_torch(pairs).to(device) > 0
     if tuple(mask.shape) != (n, n):
         raise UserError(f"pairs must be a mask of shape ({n}, {n}), not {tuple(mask.shape)}")
     return (mask & apart).double()
@@ -250,7 +257,7 @@ def chosen_positions(mask: Array | None, side: int, device: torch.device) -> Ten
     disc = torch.from_numpy(positions(side)).to(device)
     if mask is None:
         return disc
-    wanted = torch.as_tensor(np.asarray(mask), device=device).bool()
+    wanted = to_torch(mask).to(device) > 0
     if tuple(wanted.shape) != (side, side):
         raise UserError(f"positions must be a mask of shape ({side}, {side})")
     return wanted & disc
