@@ -18,10 +18,10 @@ _PADDED = 64
 def spectral_starts(filters: Tensor) -> Tensor:
     """Return starting points of the six parameters of `gabor_model`.
 
-    The four highest peaks of the spectrum (padded to 64 x 64; each hides what is nearer than
-    0.8 / s cycles per pixel) give wave vectors. The first two start at the centre of the filter's
-    energy with an envelope of s / 8 and of s / 4 pixels; each of the four starts with one of
-    s / 7 pixels where the part of the filter that has this wave vector is strongest.
+    The four highest peaks of the spectrum (padded to 64 x 64 or more; each hides what is nearer
+    than 0.8 / s cycles per pixel) give wave vectors. The first two start at the centre of the
+    filter's energy with an envelope of s / 8 and of s / 4 pixels; each of the four starts with one
+    of s / 7 pixels where the part of the filter that has this wave vector is strongest.
 
     Parameters
     ----------
@@ -57,13 +57,14 @@ def spectral_starts(filters: Tensor) -> Tensor:
 
 def _peaks(filters: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
     """Angle in radians and frequency of the highest peaks, each (n, peaks)."""
-    fy = -torch.fft.fftfreq(_PADDED, dtype=filters.dtype, device=filters.device)[:, None]
-    fx = torch.fft.rfftfreq(_PADDED, dtype=filters.dtype, device=filters.device)
-    kx, ky = fx.expand(_PADDED, -1).flatten(), fy.expand(-1, len(fx)).flatten()
+    n = max(_PADDED, 2 * filters.shape[-1])
+    fy = -torch.fft.fftfreq(n, dtype=filters.dtype, device=filters.device)[:, None]
+    fx = torch.fft.rfftfreq(n, dtype=filters.dtype, device=filters.device)
+    kx, ky = fx.expand(n, -1).flatten(), fy.expand(-1, len(fx)).flatten()
     frequency = torch.hypot(kx, ky)
     allowed = (frequency >= low) & (frequency <= high)
     kx, ky, frequency = kx[allowed], ky[allowed], frequency[allowed]
-    power = torch.fft.rfft2(filters, s=(_PADDED, _PADDED)).abs().flatten(1)[:, allowed]
+    power = torch.fft.rfft2(filters, s=(n, n)).abs().flatten(1)[:, allowed]
     hidden = (0.8 / filters.shape[-1]) ** 2
     found = []
     for _ in range(_PEAKS):
