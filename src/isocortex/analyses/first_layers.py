@@ -1,0 +1,206 @@
+"""The lateral connections that the filters of any first layer induce, beside random filters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from isocortex.analyses.association import association_tables
+from isocortex.analyses.fields import (
+    blurred_filters,
+    choose,
+    fit_filters,
+    principal_colour,
+)
+from isocortex.analyses.lateral import Tables, Units, kernel_tables, log_where
+from isocortex.measures.lateral import (
+    axial_ratio,
+    displacements,
+    filter_overlap,
+    induced_kernel,
+    pair_strength,
+    positions,
+    retain,
+    strength_curve,
+)
+from isocortex.statistics import Interval, bootstrap_interval
+
+INDUCED = "induced"
+RATIO_NAMES = ("like_ratio", "axial_ratio")
+
+
+@dataclass(frozen=True)
+class FieldSettings:
+    """How a first layer is measured.
+
+    Parameters
+    ----------
+    surrogates : int
+        Copies of each filter with random phases.
+    permutations : int
+        Permutations of the orientations.
+    control_banks : int
+        Banks of blurred random filters.
+    seed : int
+    """
+
+    surrogates: int = 20
+    permutations: int = 2000
+    control_banks: int = 20
+    seed: int = 0
+
+
+def measure_first_layer(filters: Tensor, settings: FieldSettings) -> Tables:
+    """Fit the filters of a layer, and measure the kernel that they induce.
+
+    Gabors are fitted to the first principal colour component of each filter; the overlap sums all
+    channels. Lateral connections are looked at between retained filters (r >= 0.8, energy outside
+    the principal colour at most 0.3); displacements are in pixels of the image.
+
+    Parameters
+    ----------
+    filters : Tensor
+        (F, C, s, s).
+    settings : FieldSettings
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        ``filters`` (see `fit_filters`), ``pixels`` (the principal component), ``lateral``,
+        ``null``, ``strength``, ``field``, ``polar`` (see `kernel_tables`, for the induced
+        kernel), ``association``, ``streamlines``, ``control`` (log ratios of each bank of random
+        filters), ``targets`` (sums by target, for the bootstrap over filters), ``contrast`` (log
+        ratios minus the mean of the control, with 95 % intervals over filters). The lateral
+        tables carry `enough`: whether there were retained filters enough to conclude from.
+    """
+    component, outside = principal_colour(filters)
+    table = fit_filters(
+        component.numpy(),
+        outside=outside.numpy(),
+        surrogates=settings.surrogates,
+        seed=settings.seed,
+    )
+    chosen = choose(table)
+    table["chosen"] = np.isin(table["unit"], chosen.units)
+    unit, row, column = np.indices(component.shape).reshape(3, -1)
+    pixels = pd.DataFrame(
+        {"unit": unit, "row": row, "column": column, "weight": component.numpy().ravel()}
+    )
+    units = Units(chosen.units, table["orientation"].to_numpy())
+    bank = filters.double().numpy()
+    alive = np.abs(bank).reshape(len(bank), -1).max(axis=1) > 0
+    kernel = np.zeros((len(bank), len(bank), *[2 * bank.shape[-1] - 1] * 2))
+    kernel[np.ix_(alive, alive)] = induced_kernel(filter_overlap(bank[alive]))
+    found = kernel_tables(
+        kernel,
+        bank,
+        units,
+        permutations=settings.permutations,
+        seed=settings.seed,
+        name=INDUCED,
+        against_overlap=False,
+    )
+    found |= association_tables(kernel, bank, units, name=INDUCED, against_overlap=False)
+    side = bank.shape[-1]
+    control = control_table(len(chosen.units), side, settings)
+    targets = target_sums(kernel, units)
+    found |= {"control": control, "targets": targets, "contrast": contrast(targets, control)}
+    for part in found.values():
+        part["enough"] = chosen.enough
+    return {"filters": table, "pixels": pixels, **found}
+
+
+def control_table(n: int, side: int, settings: FieldSettings) -> pd.DataFrame:
+    """Return the log ratios of banks of blurred random filters that pass the same selection."""
+    rows = []
+    for bank in range(settings.control_banks):
+        filters, fits = blurred_filters(n, side, seed=settings.seed + 1000 * (bank + 1))
+        kernel = induced_kernel(filter_overlap(filters))
+        kept = retain(kernel, fits["orientation"].to_numpy())
+        ratios = {
+            "like_ratio": strength_curve(kept.kernel, kept.theta).like_ratio,
+            "axial_ratio": axial_ratio(kept.kernel, kept.theta),
+        }
+        rows.append(
+            {"bank": bank} | {k: float(log_where(k, np.array(v))) for k, v in ratios.items()}
+        )
+    return pd.DataFrame(rows)
+
+
+def target_sums(kernel: np.ndarray, units: Units) -> pd.DataFrame:
+    """Return sums and counts by target, of which the ratios over targets are made.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `unit`, and `like`, `crossed`, `axial`, `lateral`, each with its count ``n_...``.
+    """
+    kept = retain(kernel, np.nan_to_num(units.theta), units.units)
+    n, side = len(kept.theta), kernel.shape[-1]
+    apart = ~np.eye(n, dtype=bool)
+    difference = np.abs((kept.theta[None] - kept.theta[:, None] + 90) % 180 - 90)
+    like, crossed = (difference < 22.5) & apart, (difference > 67.5) & apart
+    strength = pair_strength(kept.kernel)
+    x, y = displacements(side)
+    polar = np.rad2deg(np.arctan2(y, x))
+    inside = positions(side, r_min=0.5)
+    from_axis = np.abs((polar - kept.theta[:, None, None] + 90) % 180 - 90)
+    axial, lateral = (from_axis <= 22.5) & inside, (from_axis >= 67.5) & inside
+    pairs = like.astype(float)
+    return pd.DataFrame(
+        {
+            "unit": kept.units,
+            "like": (strength * like).sum(axis=1),
+            "n_like": like.sum(axis=1),
+            "crossed": (strength * crossed).sum(axis=1),
+            "n_crossed": crossed.sum(axis=1),
+            "axial": np.einsum("fg,fgab,fab->f", pairs, kept.kernel, axial),
+            "n_axial": pairs.sum(axis=1) * axial.sum(axis=(1, 2)),
+            "lateral": np.einsum("fg,fgab,fab->f", pairs, kept.kernel, lateral),
+            "n_lateral": pairs.sum(axis=1) * lateral.sum(axis=(1, 2)),
+        }
+    )
+
+
+def contrast(targets: pd.DataFrame, control: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+    """Compare the log ratios of a layer with the mean of its control, with 95 % over filters."""
+    rows = []
+    for name, (over, under) in {
+        "like_ratio": ("like", "crossed"),
+        "axial_ratio": ("axial", "lateral"),
+    }.items():
+        reference = control[name].mean()
+        columns = [over, f"n_{over}", under, f"n_{under}"]
+        interval = _ratio_interval(targets[columns].to_numpy(float), resamples)
+        rows.append(
+            {
+                "statistic": name,
+                "log_ratio": interval.estimate,
+                "control": reference,
+                "value": interval.estimate - reference,
+                "low": interval.low - reference,
+                "high": interval.high - reference,
+                "n": interval.n,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _ratio_interval(sums: np.ndarray, resamples: int) -> Interval:
+    def log_ratio(samples: np.ndarray, axis: int) -> np.ndarray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            a, n_a, b, n_b = np.moveaxis(samples.sum(axis=axis), -1, 0)
+            found: np.ndarray = np.log((a / n_a) / (b / n_b))
+        return found
+
+    return bootstrap_interval(sums, log_ratio, n_resamples=resamples)
+
+
+def layer_filters(weights: np.ndarray) -> Tensor:
+    """Return filters (F, C, s, s) of an array (F, s, s) or (F, C, s, s)."""
+    tensor = torch.from_numpy(np.asarray(weights, dtype=np.float64))
+    return tensor[:, None] if tensor.ndim == 3 else tensor
