@@ -93,6 +93,7 @@ def cifar10(
     split: str,
     size: int = 32,
     grey: bool = True,
+    per_class: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Read the CIFAR-10 subset.
 
@@ -106,6 +107,8 @@ def cifar10(
         Width and height; 32 leaves the pixels as they are.
     grey : bool
         Luminance, .2126 R + .7152 G + .0722 B, in place of colour.
+    per_class : int, optional
+        The first photographs of each class only.
 
     Returns
     -------
@@ -125,6 +128,9 @@ def cifar10(
     path = require(data, "images/cifar10_subset.zip")
     classes = "|".join(CIFAR10_CLASSES)
     entries = image_archives.names(path, rf"{split}/({classes})/\d+\.jpg")
+    if per_class is not None:
+        grouped = [[e for e in entries if f"/{name}/" in e] for name in sorted(CIFAR10_CLASSES)]
+        entries = [entry for group in grouped for entry in group[:per_class]]
     channels = 1 if grey else 3
     images = torch.empty(len(entries), channels, size, size)
     for i, image in enumerate(image_archives.read(path, entries)):

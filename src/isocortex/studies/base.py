@@ -24,6 +24,7 @@ from isocortex.studies.overrides import apply_overrides
 Tables = dict[str, pd.DataFrame]
 
 STUDIES = {
+    "bertoni2021": "isocortex.studies.bertoni2021.study",
     "farzmahdi2024": "isocortex.studies.farzmahdi2024.study",
     "xie2024": "isocortex.studies.xie2024.study",
 }

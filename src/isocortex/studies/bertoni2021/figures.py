@@ -1,0 +1,389 @@
+"""The figures of the study: functions of its tables alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from isocortex.analyses import field_figures as draw
+from isocortex.measures.receptive_fields import fit_log, radial_profile
+from isocortex.statistics import t_interval
+from isocortex.studies.base import Figure, Tables
+from isocortex.studies.bertoni2021 import reference_figures as reference
+
+ARM_NAMES = {
+    "all": "LGN and K", "no_lgn": "no LGN", "no_lateral": "no K", "mnist": "digits",
+    "kercnn": "induced K", "recurrent": "recurrent K", "iterations_0": "0 iterations",
+    "iterations_3": "3 iterations", "weak_decay": "weak decay", "strong_decay": "strong decay",
+    "no_lgn_norm": "LGN without BN", "no_lgn_relu": "LGN without ReLU",
+}  # fmt: skip
+
+
+def lgn(tables: Tables) -> Drawing:
+    """Draw the filter in front of every seed, and their radial profiles with the fitted LoG."""
+    pixels = tables["pixels"].query("layer == 'lgn' and arm == 'all'")
+    seeds = sorted(pixels["seed"].unique())[:5]
+    last = _last(tables["emergence"].query("arm == 'all'").dropna(subset=["q"]))
+    figure = Drawing(figsize=(10, 4.2), layout="constrained")
+    grid = figure.add_gridspec(2, max(3, len(seeds)) + 3)
+    for column, seed in enumerate(seeds):
+        one = pixels[pixels["seed"] == seed]
+        image = _image(one)
+        axis = figure.add_subplot(grid[0, column])
+        top = np.abs(image).max() or 1.0
+        axis.imshow(image, cmap=draw.FILTER_COLOURS, vmin=-top, vmax=top)
+        axis.set_axis_off()
+        axis.set_title(f"seed {seed}", fontsize=9)
+        fitted = figure.add_subplot(grid[1, column])
+        fit = fit_log(image[None])
+        fitted.imshow(np.asarray(fit.fitted)[0], cmap=draw.FILTER_COLOURS, vmin=-top, vmax=top)
+        fitted.set_axis_off()
+        fitted.set_title(f"LoG r {float(fit.r[0]):.2f}", fontsize=9)
+    axis = figure.add_subplot(grid[:, -3:])
+    for number, seed in enumerate(seeds):
+        image = _image(pixels[pixels["seed"] == seed])
+        radius, profile = radial_profile(image[None])
+        scale = np.asarray(profile)[0, 0] or 1.0
+        axis.plot(radius, np.asarray(profile)[0] / scale, marker="o", ms=3.5, color=f"C{number}",
+                  label=f"seed {seed}")  # fmt: skip
+        fitted_profile = np.asarray(radial_profile(np.asarray(fit_log(image[None]).fitted))[1])[0]
+        axis.plot(radius, fitted_profile / scale, color=f"C{number}", ls=":", lw=1.2)
+    axis.axhline(0, color="0.5", lw=0.8)
+    axis.set(xlabel="distance from the centre (px)", ylabel="mean weight / centre",
+             title="radial profile (dotted: fitted LoG)")  # fmt: skip
+    axis.legend(fontsize=8)
+    figure.suptitle(
+        f"Filter in front: radial share Q {last['q'].mean():.2f} (noise 95 %"
+        f" {last['q_95'].mean():.2f}), LoG r {last['log_r'].mean():.2f} (noise"
+        f" {last['r_95'].mean():.2f}), G1 {last['gate'].mean():+.2f}"
+    )
+    return figure
+
+
+def bank(tables: Tables) -> Drawing:
+    """Draw the first layer of the first seed, with its Gabors."""
+    rows = {
+        name: tables[name].query("arm == 'all' and seed == 0") for name in ("pixels", "filters")
+    }
+    filters = rows["filters"]
+    return draw.filter_bank(
+        rows["pixels"].query("layer == 'filters'"),
+        filters,
+        f"Filters and their Gabors, seed 0: {int(filters['retained'].sum())} of {len(filters)}"
+        f" retained, mean r {filters['r'].mean():.2f} (surrogates"
+        f" {filters['surrogate_r'].mean():.2f})",
+    )
+
+
+def strength(tables: Tables) -> Drawing:
+    """Draw the kernel against relative orientation, and by direction from the contour."""
+    main, polar = (tables[name].query("arm == 'all'") for name in ("strength", "polar"))
+    figure = Drawing(figsize=(11, 4.6), layout="constrained")
+    left = figure.add_subplot(1, 2, 1)
+    kinds = ["learned", "overlap", "residual", "untrained", "responses"]
+    draw.strength_by_orientation(left, main, kinds)
+    left.set_title("by relative orientation")
+    right = figure.add_subplot(1, 2, 2, projection="polar")
+    draw.polar_strength(right, polar, ["learned", "overlap", "untrained"])
+    right.set_title("like-oriented units, by direction from the contour", pad=16)
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.suptitle(_ratios(tables))
+    return figure
+
+
+def field(tables: Tables) -> Drawing:
+    """Draw the field of preferred orientation of the kernel and of the overlap."""
+    rows = tables["field"].query("arm == 'all'")
+    figure = Drawing(figsize=(10.5, 4.6), layout="constrained")
+    for axis, what in zip(figure.subplots(1, 2), ("learned", "overlap"), strict=True):
+        draw.orientation_sticks(axis, rows[rows["what"] == what])
+        axis.set_title(draw.KINDS[what][0])
+    lateral = tables["lateral"].query(
+        "arm == 'all' and what == 'learned' and sign == 'positive' and region == 'r>=2'"
+    )
+    figure.suptitle(
+        f"Preferred orientation: error {lateral['cocircular'].mean():.0f}° co-circular,"
+        f" {lateral['parallel'].mean():.0f}° parallel; slope {lateral['slope'].mean():.2f}"
+        f"{_few(lateral)}"
+    )
+    return figure
+
+
+def association(tables: Tables) -> Drawing:
+    """Draw how activity spreads, and the strength along smooth paths."""
+    figure = Drawing(figsize=(12.5, 4.2), layout="constrained")
+    axes = figure.subplots(1, 3, width_ratios=(1.1, 1.1, 1))
+    for axis, what in zip(axes[:2], ("learned", "overlap"), strict=True):
+        spread, lines = (
+            t[(t["arm"] == "all") & (t["seed"] == 0) & (t["what"] == what)]
+            for t in (tables["spread"], tables["streamlines"])
+        )
+        draw.association_lines(axis, spread, lines)
+        axis.set_title(f"{draw.KINDS[what][0]}, seed 0")
+    paths = tables["paths"].query("arm == 'all'")
+    for what in ("learned", "overlap"):
+        for side, line in (("aligned", "-"), ("orthogonal", ":")):
+            one = paths[paths["what"] == what]
+            per_seed = one.groupby(["seed", "turn"])[side].mean().unstack()
+            _, colour, _, marker = draw.KINDS[what]
+            _curve(axes[2], per_seed, colour, line, marker, f"{what}, {side}")
+    axes[2].set(xlabel="turn along the path (deg)", ylabel="strength / mean")
+    axes[2].set_title("along smooth paths")
+    axes[2].legend(fontsize=8)
+    means = tables["association"].query("arm == 'all'").groupby("what")["axial_share"].mean()
+    figure.suptitle(
+        f"Association field after 3 steps: {means['learned']:.0%} of the activity within 22.5° of"
+        f" the axis (overlap {means['overlap']:.0%}; no preference 25 %)"
+        f"{_few(tables['association'])}"
+    )
+    return figure
+
+
+def comparison(tables: Tables) -> Drawing:
+    """Draw how well each model predicts the kernel of targets left out of its fit."""
+    rows = tables["comparison"].query("arm == 'all'")
+    models = ["direction", "diffusion", "contours", "overlap", "parallel", "isotropic"]
+    models = [m for m in models if m in set(rows["model"])]
+    figure = Drawing(figsize=(8, 3.9), layout="constrained")
+    axis = figure.subplots()
+    for k, model in enumerate(models):
+        _dots(axis, k, rows.loc[rows["model"] == model, "r2"].to_numpy(float), f"C{k % 6}")
+    axis.axhline(0, color="0.5", lw=0.8)
+    names = {"direction": "direction\nprocess", "diffusion": "contour\ndiffusion",
+             "contours": "edges of\nphotographs", "overlap": "overlap of\nfilters"}  # fmt: skip
+    axis.set_xticks(range(len(models)), [names.get(m, m) for m in models])
+    axis.set_ylabel("held-out R² of the centred kernel")
+    best = rows.groupby("model")["r2"].mean()[models]
+    figure.suptitle(
+        f"Best model of the learned kernel: {best.idxmax()} (R² {best.max():.2f}){_few(rows)}"
+    )
+    return figure
+
+
+def emergence(tables: Tables) -> Drawing:
+    """Draw radial share, Gabor fit and like-to-like over training, by arm."""
+    table = tables["emergence"]
+    figure = Drawing(figsize=(12, 4.0), layout="constrained")
+    panels = (
+        ("q", "radial share Q of the filter in front"),
+        ("mean_r", "mean Gabor r of the filters"),
+        ("log_like_ratio", "log like ratio of K"),
+    )
+    for axis, (column, label) in zip(figure.subplots(1, 3), panels, strict=True):
+        for number, arm in enumerate(a for a in ARM_NAMES if a in set(table["arm"])):
+            rows = table[(table["arm"] == arm)]
+            if column not in rows or rows[column].isna().all():
+                continue
+            per_seed = rows.groupby(["seed", "step"])[column].mean().unstack()
+            colour, marker = f"C{number % 7}", "os^Dvp"[number % 6]
+            _curve(axis, per_seed, colour, "-", marker, ARM_NAMES[arm])
+        axis.set_xscale("symlog", linthresh=max(1.0, float(table["step"].max()) / 128))
+        axis.set(xlabel="training step", ylabel=label)
+    axes = figure.axes
+    axes[0].axhline(float(table["q_95"].mean()), color="0.5", ls=":", lw=1.2)
+    handles = {h: label for a in axes for h, label in zip(*a.get_legend_handles_labels(),
+                                                        strict=True)}  # fmt: skip
+    unique = {label: h for h, label in handles.items()}
+    figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=6)
+    first, last = (_at(table.query("arm == 'all'"), which) for which in ("first", "last"))
+    figure.suptitle(
+        f"Over training (LGN and K): Q {first['q'].mean():.2f} to {last['q'].mean():.2f},"
+        f" Gabor r {first['mean_r'].mean():.2f} to {last['mean_r'].mean():.2f}"
+    )
+    return figure
+
+
+def arms(tables: Tables) -> Drawing:
+    """Draw accuracy, Gabor fit and retained filters by arm."""
+    table = tables["networks"]
+    names = [a for a in ARM_NAMES if a in set(table["arm"])]
+    figure = Drawing(figsize=(11, 3.6), layout="constrained")
+    panels = (
+        ("accuracy", "test accuracy"),
+        ("mean_gain", "Gabor r - surrogates"),
+        ("share_retained", "share of retained filters"),
+    )
+    for axis, (column, label) in zip(figure.subplots(1, 3), panels, strict=True):
+        for k, arm in enumerate(names):
+            _dots(axis, k, table.loc[table["arm"] == arm, column].to_numpy(float), f"C{k % 6}")
+        axis.set_xticks(range(len(names)), [ARM_NAMES[a] for a in names], rotation=25, ha="right")
+        axis.set_ylabel(label)
+    mean = table.groupby("arm")["accuracy"].mean()
+    said = ", ".join(f"{ARM_NAMES[a]} {mean[a]:.1%}" for a in names)
+    figure.suptitle(f"Accuracy: {said}")
+    return figure
+
+
+def induced(tables: Tables) -> Drawing:
+    """Draw what the filters of networks without a filter in front induce, beside random ones."""
+    figure = Drawing(figsize=(11, 4.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    draw.strength_by_orientation(left, tables["induced_strength"], ["induced"])
+    left.set_title("by relative orientation")
+    left.legend(fontsize=8)
+    contrast, control = tables["induced_contrast"], tables["induced_control"]
+    for k, name in enumerate(("like_ratio", "axial_ratio")):
+        noise = control[name].dropna().to_numpy()
+        right.plot(np.full(len(noise), 2 * k + 0.7), noise, ls="", marker=".", color="0.6")
+        one = contrast.loc[contrast["statistic"] == name, "log_ratio"].to_numpy(float)
+        _dots(right, 2 * k, one, f"C{k}")
+    right.axhline(0, color="0.5", lw=0.8)
+    right.set_xticks(
+        [0, 0.7, 2, 2.7],
+        ["like ratio,\nnetworks", "random\nfilters", "axial ratio,\nnetworks", "random\nfilters"],
+    )
+    right.set(ylabel="log ratio", title="networks beside banks of blurred random filters")
+    mean = contrast.groupby("statistic")["value"].mean()
+    figure.suptitle(
+        f"Connections induced by filters: log like ratio {mean['like_ratio']:+.2f}, log axial"
+        f" ratio {mean['axial_ratio']:+.2f} against random filters{_few(contrast)}"
+    )
+    return figure
+
+
+def _ratios(tables: Tables) -> str:
+    rows = tables["lateral"].query("arm == 'all' and sign == 'positive' and region == 'disc'")
+    mean = rows.groupby("what")[["like_ratio", "axial_ratio"]].mean()
+    said = "; ".join(
+        f"{what} LR {mean.loc[what, 'like_ratio']:.2f}, axial {mean.loc[what, 'axial_ratio']:.2f}"
+        for what in ("learned", "overlap", "untrained")
+        if what in mean.index
+    )
+    return f"Lateral connections: {said}{_few(rows)}"
+
+
+def _few(rows: pd.DataFrame) -> str:
+    return "" if rows["enough"].any() else "\n(too few Gabors to conclude from: the best fits)"
+
+
+def _image(rows: pd.DataFrame) -> np.ndarray:
+    side = int(rows["row"].max()) + 1
+    image = np.zeros((side, side))
+    image[rows["row"], rows["column"]] = rows["weight"]
+    return image
+
+
+def _last(table: pd.DataFrame) -> pd.DataFrame:
+    return table.sort_values("step").groupby("seed").tail(1)
+
+
+def _at(table: pd.DataFrame, which: str) -> pd.DataFrame:
+    grouped = table.sort_values("step").groupby("seed")
+    return grouped.head(1) if which == "first" else grouped.tail(1)
+
+
+def _dots(axis: Axes, at: float, values: np.ndarray, colour: str) -> None:
+    """Draw each seed, and the mean with its t interval from three seeds on."""
+    values = values[np.isfinite(values)]
+    axis.plot(np.full(len(values), at - 0.12), values, ls="", marker="o", ms=4, color=colour,
+              alpha=0.6)  # fmt: skip
+    if len(values) >= 3:
+        i = t_interval(values)
+        axis.errorbar([at + 0.1], [i.estimate], yerr=[[i.estimate - i.low], [i.high - i.estimate]],
+                      fmt="_", ms=12, color=colour, capsize=3, lw=1.5)  # fmt: skip
+
+
+def _curve(
+    axis: Axes, per_seed: pd.DataFrame, colour: str, line: str, marker: str, label: str
+) -> None:
+    x = per_seed.columns.to_numpy(float)
+    draw._line(axis, x, per_seed, colour, line, marker, label)
+
+
+def _figure(function: Callable[[Tables], Drawing], caption: str, *needs: str) -> Figure:
+    return Figure(function, caption, needs)
+
+
+FIGURES = {
+    "lgn": _figure(
+        lgn,
+        "The filter in front of each network (above) and its best Laplacian of Gaussian (below);"
+        " radial profile: mean weight of the pixels of equal distance over that of the centre."
+        " Q is the share of the variance that is radial; noise levels are those of blurred noise of"
+        " the same size.",
+        "pixels", "emergence",
+    ),
+    "bank": _figure(
+        bank,
+        "Filters of the first layer in the order of their contour orientation, each above its"
+        " fitted Gabor; * are not retained (r < .8). Each in its own scale of colours.",
+        "pixels", "filters",
+    ),
+    "emergence": _figure(
+        emergence,
+        "Filters over training: the steps are on a logarithmic scale that is linear up to the first"
+        " milestone. Mean and 95 % interval (Student's t) over seeds from three seeds on. Dotted:"
+        " 95 % of blurred noise.",
+        "emergence",
+    ),
+    "arms": _figure(
+        arms,
+        "Networks with and without the filter in front and lateral connections: each seed, and the"
+        " mean with its 95 % interval from three seeds on.",
+        "networks",
+    ),
+    "strength": _figure(
+        strength,
+        "Strength of the positive part of the kernel between units of different relative"
+        " orientation, over its mean, beside the overlap of the filters, the kernel after the"
+        " overlap was taken out by one slope, the untrained kernel and the correlation of responses"
+        " to white noise; grey: orientations permuted among units (first seed's mean over seeds)."
+        " Right: connections between like-oriented units by direction, the contour of the target"
+        " along 0°.",
+        "strength", "polar", "lateral",
+    ),
+    "field": _figure(
+        field,
+        "Preferred orientation of the connections around a contour at the origin: length is the"
+        " square root of coherence, colour the strength. Grey: circles tangent to the contour,"
+        " which a co-circular field follows. Mean over seeds.",
+        "field", "lateral",
+    ),
+    "association": _figure(
+        association,
+        "Activity after three steps of propagation from units of the first seed, in the frame of"
+        " the start (grey, logarithmic), streamlines of the preferred orientation of one start"
+        " (blue) and the arcs of Field, Hayes and Hess (dashed). Right: strength between two"
+        " elements of a path by the turn between them, with the second element along or across it;"
+        " mean and 95 % interval over seeds.",
+        "spread", "streamlines", "paths", "association",
+    ),
+    "comparison": _figure(
+        comparison,
+        "Kernels on positions and orientations as models of the learned kernel, after the mean over"
+        " directions was removed from each ring: fitted to one half of the units, tested on the"
+        " other, 20 splits. 0 is no model at all.",
+        "comparison",
+    ),
+    "codecs": _figure(
+        reference.codecs,
+        "Filters of the codecs, first seed, and radial share and gate of every seed. The gate is"
+        " passed above 0. Deterministic codecs: the price of distance mu makes the filter radial.",
+        "codecs", "codec_pixels", "spectral",
+    ),
+    "amplitude": _figure(
+        reference.amplitude_law,
+        "Amplitude spectrum of the filters of the codecs, mean over directions and seeds, beside"
+        " the amplitude law of the photographs' spectrum.",
+        "amplitude_profile", "amplitudes",
+    ),
+    "contours": _figure(
+        reference.contours,
+        "Edges of photographs around an edge at the origin whose contour lies along x: density of"
+        " like-oriented edges over the mean of all, and the agreement of the held-out photographs"
+        " with contour processes chosen on others, after the mean over directions was removed."
+        " Intervals: bootstrap over photographs.",
+        "contour_map", "contour_fits", "contour_statistics",
+    ),
+    "induced": _figure(
+        induced,
+        "Connections that the filters of networks without a filter in front induce by their"
+        " overlap; grey points: banks of blurred random filters that pass the same selection.",
+        "induced_strength", "induced_contrast", "induced_control",
+    ),
+}  # fmt: skip

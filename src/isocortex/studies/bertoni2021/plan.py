@@ -1,0 +1,217 @@
+"""From a configuration to the steps of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from isocortex import data as data_room
+from isocortex.errors import UserError, unknown
+from isocortex.execution import Execution
+from isocortex.studies.bertoni2021.codecs import CODEC_ARMS, SpectralCodecs, TrainCodec
+from isocortex.studies.bertoni2021.config import ARMS, Configuration
+from isocortex.studies.bertoni2021.contours import Contours
+from isocortex.studies.bertoni2021.measuring import MeasureInduced, MeasureNetwork
+from isocortex.studies.bertoni2021.networks import Train
+
+FILES = {
+    "cifar10": "images/cifar10_subset.zip",
+    "mnist": "images/mnist.npz",
+    "bsds500": "images/bsds500_train_val.zip",
+    "imagenet": "images/imagenet1000_samples_128px.zip",
+}
+LARGEST = {"cifar10": (25_000, 5_000), "mnist": (60_000, 10_000)}
+
+
+class Plan:
+    """Builds the steps of a run from its configuration."""
+
+    def __init__(
+        self,
+        chosen: Configuration,
+        data: Path | None,
+        execution: Execution,
+        checksums: dict[str, str],
+        notes: list[str],
+    ) -> None:
+        self._chosen, self._data, self._execution = chosen, data, execution
+        self._checksums = checksums
+        self.source = self._source(notes)
+        self.photographs = self._found("bsds500")
+        if not self.photographs:
+            notes.append(
+                "no photographs: codecs and contours run on dead leaves, and B15 and B16 are not "
+                "tested (set ISOCORTEX_DATA)"
+            )
+
+    def _found(self, name: str) -> bool:
+        return self._data is not None and (self._data / FILES[name]).is_file()
+
+    def _source(self, notes: list[str]) -> str:
+        images = self._chosen.images
+        if images.source == "folder" and not Path(images.folder).expanduser().is_dir():
+            raise UserError(
+                f"images.folder {images.folder!r} does not exist; name a folder of STL-10, CIFAR-10"
+                " or of one folder a class: --set images.folder=PATH"
+            )
+        if images.source != "auto":
+            return images.source
+        if self._found("cifar10"):
+            return "cifar10"
+        notes.append("no photographs to name: networks learn procedural glyphs")
+        return "glyphs"
+
+    def _checksum(self, name: str) -> str:
+        file = FILES[name]
+        if file not in self._checksums:
+            path = data_room.require(self._data, file)
+            self._checksums[file] = data_room.checksum(path)
+        return self._checksums[file]
+
+    def networks(self, notes: list[str]) -> list[Train]:
+        """Return every network: each arm with every seed."""
+        training = self._chosen.training
+        arms = list(training.arms)
+        if "mnist" in arms and not self._found("mnist"):
+            arms.remove("mnist")
+            notes.append("no digits: the arm mnist is left out (set ISOCORTEX_DATA)")
+        seeds = {arm: 1 if arm == "mnist" else training.seeds for arm in arms}
+        return [self._network(arm, seed) for arm in arms for seed in range(seeds[arm])]
+
+    def _network(self, arm: str, seed: int) -> Train:
+        images, network, training = (
+            self._chosen.images,
+            self._chosen.network,
+            self._chosen.training,
+        )
+        fields: dict[str, Any] = {
+            "source": self.source,
+            "iterations": network.iterations,
+            "weight_decay": training.weight_decay,
+        } | ARMS[arm]
+        source = fields["source"]
+        checksum = self._checksum(source) if source in ("cifar10", "mnist") else ""
+        largest = LARGEST.get(source, (images.train, images.test))
+        return self._execution.step(
+            Train,
+            arm=arm,
+            seed=seed,
+            folder=images.folder if source == "folder" else "",
+            size=images.size,
+            train_images=min(images.train, largest[0]),
+            test_images=min(images.test, largest[1]),
+            shift=images.shift,
+            flips=images.flips,
+            filters=network.filters,
+            filter_size=network.filter_size,
+            channels=list(network.channels),
+            lgn_size=network.lgn_size,
+            lgn_initial_sd=network.lgn_initial_sd,
+            kernel_side=network.kernel_side,
+            dropout=network.dropout,
+            anchor=network.anchor,
+            epochs=training.epochs,
+            batch_size=training.batch_size,
+            learning_rate=training.learning_rate,
+            snapshots=training.snapshots,
+            data=self._data,
+            data_checksum=checksum,
+            checkpoint_every=training.checkpoint_every,
+            device=training_device(training.device),
+            **fields,
+        )
+
+    def measure(self, network: Train, contours: Contours | None) -> MeasureNetwork:
+        """Return the step that measures a network."""
+        statistics = self._chosen.statistics
+        return self._execution.step(
+            MeasureNetwork,
+            network=network,
+            permutations=statistics.permutations,
+            surrogates=statistics.surrogates,
+            noise_filters=statistics.noise_filters,
+            splits=statistics.splits,
+            white_images=statistics.white_images,
+            contours=contours,
+        )
+
+    def induced(self, network: Train) -> MeasureInduced:
+        """Return the step that measures what a network's filters induce."""
+        return self._execution.step(
+            MeasureInduced,
+            network=network,
+            permutations=self._chosen.statistics.permutations,
+            surrogates=self._chosen.statistics.surrogates,
+            control_banks=self._chosen.first_layers.control_banks,
+        )
+
+    def codecs(self) -> list[TrainCodec]:
+        """Return every codec: each arm with every seed."""
+        chosen = self._chosen.reconstruction
+        for arm in chosen.arms:
+            if arm not in CODEC_ARMS:
+                raise unknown("arm of the reconstruction", arm, CODEC_ARMS)
+        return [
+            self._execution.step(
+                TrainCodec,
+                arm=arm,
+                seed=seed,
+                steps=chosen.steps,
+                batch_size=chosen.batch_size,
+                learning_rate=chosen.learning_rate,
+                **self._coded(),
+            )
+            for arm in chosen.arms
+            for seed in range(chosen.seeds)
+        ]
+
+    def spectral(self) -> SpectralCodecs:
+        """Return the step of the deterministic codecs."""
+        chosen = self._chosen.reconstruction
+        return self._execution.step(
+            SpectralCodecs,
+            localities=list(chosen.localities),
+            starts=chosen.starts,
+            **self._coded(),
+        )
+
+    def _coded(self) -> dict[str, Any]:
+        chosen = self._chosen.reconstruction
+        return {
+            "crop": chosen.crop,
+            "noise": chosen.noise,
+            "power_penalty": chosen.power_penalty,
+            "photographs": chosen.photographs,
+            "data": self._data if self.photographs else None,
+            "data_checksum": self._checksum("bsds500") if self.photographs else "",
+        }
+
+    def contours(self) -> list[Contours]:
+        """Return the steps of edge co-occurrence, one a source of photographs."""
+        chosen = self._chosen.contours
+        wanted = [("bsds500", chosen.train, chosen.val)]
+        if chosen.imagenet and self._found("imagenet"):
+            wanted.append(("imagenet", chosen.imagenet, chosen.imagenet))
+        return [
+            self._execution.step(
+                Contours,
+                source=source,
+                train=train,
+                val=val,
+                controls=list(chosen.controls),
+                candidates=chosen.candidates,
+                resamples=self._chosen.statistics.resamples,
+                data=self._data if self.photographs else None,
+                data_checksum=self._checksum(source) if self.photographs else "",
+            )
+            for source, train, val in wanted
+        ]
+
+
+def training_device(asked: str) -> str:
+    """Return the device that ``auto`` stands for here: it is part of what a training is."""
+    if asked != "auto":
+        return asked
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,168 @@
+"""Figures of what the networks are held against: codecs, the amplitude law, contours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Drawing
+
+from isocortex.analyses.field_figures import FILTER_COLOURS
+from isocortex.statistics import t_interval
+from isocortex.studies.base import Tables
+
+CODEC_NAMES = {
+    "positive": "positive case",
+    "unpenalised": "no price,\nunit variance",
+    "white": "white noise",
+    "random_phase": "random\nphases",
+    "unpenalised_free": "no price,\npower free",
+    "wide_start": "large initial\nweights",
+    "network": "hidden\nlayer",
+}
+CONDITION_NAMES = {
+    "photographs": ("photographs", "C0", "o"),
+    "random_phase": ("random phases", "C1", "s"),
+    "white": ("white noise", "C3", "D"),
+    "turned": ("turned by 45°", "C2", "^"),
+}
+
+
+def codecs(tables: Tables) -> Drawing:
+    """Draw the filters of the codecs, and radial share and gate by arm."""
+    table, pixels = tables["codecs"], tables["codec_pixels"]
+    last = table.sort_values("step").groupby(["arm", "seed"]).tail(1)
+    arms = [a for a in CODEC_NAMES if a in set(table["arm"])]
+    spectral = [a for a in pixels["arm"].unique() if a.startswith("spectral")]
+    shown = [*arms, *spectral]
+    figure = Drawing(figsize=(1.25 * len(shown) + 0.6, 5.6), layout="constrained")
+    grid = figure.add_gridspec(2, len(shown), height_ratios=(1, 1.9))
+    for place, arm in enumerate(shown):
+        rows = pixels[(pixels["arm"] == arm) & (pixels["seed"] == 0)]
+        side = int(rows["row"].max()) + 1
+        image = np.zeros((side, side))
+        image[rows["row"], rows["column"]] = rows["weight"]
+        axis = figure.add_subplot(grid[0, place])
+        top = np.abs(image).max() or 1.0
+        axis.imshow(image, cmap=FILTER_COLOURS, vmin=-top, vmax=top)
+        axis.set_axis_off()
+        name = CODEC_NAMES.get(arm, arm.replace("spectral, ", "spectral,\n").replace("mu", "µ"))
+        axis.set_title(name, fontsize=9, loc="center")
+    half = max(1, len(shown) // 2)
+    panels = (("q", "radial share Q", "q_95"), ("gate", "gate G1", None))
+    for (column, label, level), where in zip(panels, (grid[1, :half], grid[1, half:]), strict=True):
+        axis = figure.add_subplot(where)
+        for k, arm in enumerate(arms):
+            values = last.loc[last["arm"] == arm, column].dropna().to_numpy(float)
+            axis.plot(np.full(len(values), k - 0.1), values, ls="", marker="o", ms=4,
+                      color=f"C{k % 6}", alpha=0.6)  # fmt: skip
+            if len(values) >= 3:
+                i = t_interval(values)
+                axis.errorbar([k + 0.12], [i.estimate],
+                              yerr=[[i.estimate - i.low], [i.high - i.estimate]], fmt="_", ms=10,
+                              color=f"C{k % 6}", capsize=3)  # fmt: skip
+        at = float(last[level].mean()) if level else 0.0
+        axis.axhline(at, color="0.5", ls=":", lw=1.2)
+        ticks = [CODEC_NAMES[a].replace("\n", " ") for a in arms]
+        axis.set_xticks(range(len(arms)), ticks, rotation=30, ha="right")
+        axis.set_ylabel(label)
+    mean = last.groupby("arm")["q"].mean()
+    said = ", ".join(
+        f"{CODEC_NAMES[a].replace(chr(10), ' ')} {mean[a]:.2f}"
+        for a in ("positive", "unpenalised", "white")
+        if a in mean
+    )
+    figure.suptitle(f"When does a filter become radial? Q: {said}")
+    return figure
+
+
+def amplitude_law(tables: Tables) -> Drawing:
+    """Draw the amplitude spectra of the codecs beside the law."""
+    table = tables["amplitude_profile"]
+    figure = Drawing(figsize=(7, 4.2), layout="constrained")
+    axis = figure.subplots()
+    styles = {"law": ("amplitude law", "C7", "-"), "positive": ("photographs", "C0", "-"),
+              "random_phase": ("random phases", "C1", "--")}  # fmt: skip
+    for arm, (label, colour, line) in styles.items():
+        rows = table[(table["arm"] == arm) & (table["frequency"] > 0)]
+        if rows.empty:
+            continue
+        per_seed = rows.pivot_table("amplitude", "seed", "frequency")
+        width = 3.0 if arm == "law" else 1.6
+        axis.plot(per_seed.columns, per_seed.mean(), color=colour, ls=line, lw=width, label=label,
+                  alpha=0.6 if arm == "law" else 1.0)  # fmt: skip
+        if len(per_seed) >= 3:
+            intervals = [t_interval(per_seed[c].to_numpy()) for c in per_seed]
+            low, high = ([getattr(i, end) for i in intervals] for end in ("low", "high"))
+            axis.fill_between(per_seed.columns, low, high, color=colour, alpha=0.2, lw=0)
+    axis.axvline(0.2, color="0.5", ls=":", lw=1)
+    axis.set(xlabel="spatial frequency (cycles/px)", ylabel="amplitude of the filter")
+    axis.legend()
+    inside = tables["amplitudes"].query("limit == 0.2")
+    figure.suptitle(
+        f"Below 0.2 c/px: r of log amplitudes with the law {inside['law_r'].mean():.2f}, difference"
+        f" between phases {inside['phase_difference'].mean():.0%}"
+    )
+    return figure
+
+
+def contours(tables: Tables) -> Drawing:
+    """Draw like-oriented edges around an edge, and the agreement with contour processes."""
+    maps = _first_source(tables["contour_map"])
+    fits = _first_source(tables["contour_fits"])
+    statistics = _first_source(tables["contour_statistics"])
+    figure = Drawing(figsize=(13, 4.0), layout="constrained")
+    axes = figure.subplots(1, 4, width_ratios=(1.15, 1.15, 1, 1))
+    pair = ("photographs", "random_phase")
+    levels = maps.loc[maps["condition"].isin(pair) & (np.hypot(maps["x"], maps["y"]) > 3), "like"]
+    top = float(levels.quantile(0.995))
+    for axis, condition in zip(axes[:2], pair, strict=True):
+        rows = maps[maps["condition"] == condition]
+        grid = rows.pivot_table("like", "y", "x", sort=True).to_numpy()
+        c = int(rows["x"].max())
+        axis.imshow(grid, origin="lower", extent=(-c - 0.5, c + 0.5) * 2, cmap="viridis",
+                            vmin=0, vmax=top)  # fmt: skip
+        axis.set(title=CONDITION_NAMES[condition][0], xlabel="along the contour (px)")
+        axis.grid(False)
+    axes[0].set_ylabel("across the contour (px)")
+    label = "like-oriented edges / mean of all"
+    figure.colorbar(axes[1].get_images()[0], ax=axes[1], label=label, shrink=0.8)
+    rings = fits[(fits["r_max"] - fits["r_min"]).isin([4.0, 6.0])]
+    for condition, (label, colour, marker) in CONDITION_NAMES.items():
+        for family, line in (("direction", "-"), ("diffusion", ":")):
+            one = rings[(rings["condition"] == condition) & (rings["family"] == family)]
+            if len(one):
+                middle = (one["r_min"] + one["r_max"]) / 2
+                axes[2].plot(middle, one["r_val"], color=colour, ls=line, marker=marker, ms=4,
+                             label=f"{label}, {family}")  # fmt: skip
+        one = statistics[statistics["condition"] == condition]
+        one = one[(one["r_max"] - one["r_min"]).isin([4.0, 6.0])]
+        if len(one):
+            middle = (one["r_min"] + one["r_max"]) / 2
+            reach = [one["axial_ratio"] - one["axial_ratio_low"],
+                     one["axial_ratio_high"] - one["axial_ratio"]]  # fmt: skip
+            axes[3].errorbar(middle, one["axial_ratio"], yerr=np.clip(reach, 0, None), color=colour,
+                             marker=marker, ms=4, capsize=2, label=label)  # fmt: skip
+    axes[2].axhline(0, color="0.5", lw=0.8)
+    axes[2].set(xlabel="distance (px)", ylabel="centred r, held out",
+                title="solid: direction,\ndotted: diffusion")  # fmt: skip
+    axes[3].axhline(1, color="0.5", lw=0.8)
+    axes[3].set(xlabel="distance (px)", ylabel="axial ratio", title="co-axial edges")
+    axes[3].legend(fontsize=8)
+    figure.suptitle(_headline(fits, statistics))
+    return figure
+
+
+def _first_source(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["source"] == table["source"].iloc[0]]
+
+
+def _headline(fits: pd.DataFrame, statistics: pd.DataFrame) -> str:
+    wide = fits[(fits["r_min"] == 8) & (fits["r_max"] == 20) & (fits["condition"] == "photographs")]
+    r = wide.set_index("family")["r_val"]
+    axial = statistics[(statistics["r_min"] == 8) & (statistics["r_max"] == 20)]
+    axial = axial.set_index("condition")["axial_ratio"]
+    beside = f" (random phases {axial['random_phase']:.2f})" if "random_phase" in axial else ""
+    return (
+        f"{fits['source'].iloc[0]}, 8-20 px: axial ratio {axial['photographs']:.2f}{beside};"
+        f" centred r {r['direction']:.2f} direction process, {r['diffusion']:.2f} diffusion"
+    )
