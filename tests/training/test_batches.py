@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isocortex.errors import UserError
-from isocortex.training.batches import BatchSource, as_source, batches, step_seed
+from isocortex.training.batches import BatchSource, as_source, batches, step_seed, upcoming
 
 
 @given(
@@ -69,3 +69,35 @@ def test_tensors_and_arrays_are_indexed_where_they_lie():
 def test_mistakes_get_one_line(images, labels, message):
     with pytest.raises(UserError, match=message):
         as_source(images, labels)
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3, 50])
+def test_batches_that_are_drawn_ahead_are_the_same_in_the_same_order(ahead):
+    drawn = []
+
+    def draw(rows):
+        drawn.append(rows)
+        return torch.from_numpy(rows), torch.from_numpy(-rows)
+
+    source = BatchSource(12, draw, ahead=ahead)
+    order = list(batches(12, 4, seed=1, start=2, stop=9))
+    seen = []
+    for step, give in upcoming(source, iter(order), slice(0, 3)):
+        images, targets = give()
+        assert torch.equal(images, -targets)
+        assert len(drawn) - len(seen) <= ahead + 2  # no more wait than were asked for
+        seen.append((step, images.numpy()))
+    assert [s for s, _ in seen] == [s for s, _ in order]
+    for (_, images), (_, rows) in zip(seen, order, strict=True):
+        assert np.array_equal(images, rows[:3])
+
+
+def test_an_error_in_the_queue_reaches_the_training():
+    def draw(rows):
+        raise UserError("the scene cannot be drawn")
+
+    source = BatchSource(8, draw, ahead=2)
+    order = batches(8, 4, seed=0, start=0, stop=5)
+    (_, give), *_ = upcoming(source, order, slice(None))
+    with pytest.raises(UserError, match="cannot be drawn"):
+        give()

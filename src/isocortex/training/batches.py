@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -26,11 +29,15 @@ class BatchSource:
         inside it are seeded per step.
     largest_label : int, optional
         The largest label there is, so that a network with too few classes is refused at the start.
+    ahead : int
+        Batches that wait in a queue, drawn in a thread beside the training, so that the network
+        need not wait for them. Only for a `draw` that takes no random numbers from torch.
     """
 
     n: int
     draw: Callable[[np.ndarray], tuple[Tensor, Tensor]]
     largest_label: int | None = None
+    ahead: int = 0
 
 
 def as_source(
@@ -95,6 +102,35 @@ def batches(
         if epoch != drawn:
             order, drawn = np.random.default_rng([seed, epoch]).permutation(n), epoch
         yield step, order[place * batch_size : (place + 1) * batch_size]
+
+
+def upcoming(
+    source: BatchSource, order: Iterator[tuple[int, np.ndarray]], share: slice
+) -> Iterator[tuple[int, Callable[[], tuple[Tensor, Tensor]]]]:
+    """Yield each step with a function that gives its batch, at once where it was drawn ahead.
+
+    Parameters
+    ----------
+    source : BatchSource
+    order : iterator of (step, rows)
+        As `batches` yields them.
+    share : slice
+        The part of each batch that this process sees.
+    """
+    if source.ahead < 1:
+        for step, rows in order:
+            yield step, partial(source.draw, rows[share])
+        return
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as thread:
+        queue: deque[tuple[int, Future[tuple[Tensor, Tensor]]]] = deque()
+        for step, rows in order:
+            queue.append((step, thread.submit(source.draw, rows[share])))
+            if len(queue) > source.ahead:
+                first, drawn = queue.popleft()
+                yield first, drawn.result
+        while queue:
+            first, drawn = queue.popleft()
+            yield first, drawn.result
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

@@ -16,7 +16,7 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
 from isocortex.errors import UserError
-from isocortex.training.batches import BatchSource, as_source, batches, step_seed
+from isocortex.training.batches import BatchSource, as_source, batches, step_seed, upcoming
 from isocortex.training.objectives import CLASSIFICATION, Objective
 from isocortex.training.optimisers import OptimiserConfig
 from isocortex.training.state import RunState, columns, fingerprint, load_state, save_state
@@ -178,10 +178,11 @@ def fit(
     if observe is not None and start == 0 and 0 in observe_at:
         observe(0, network.eval())
     with _repeatable():
-        for step, rows in batches(source.n, batch_size, seed=seed, start=start, stop=steps):
+        order = batches(source.n, batch_size, seed=seed, start=start, stop=steps)
+        for step, draw in upcoming(source, order, _share(fabric, batch_size)):
             done = step + 1
             torch.manual_seed(step_seed(seed, step, fabric.global_rank))
-            batch, target = fabric.to_device(source.draw(rows[_share(fabric, batch_size)]))
+            batch, target = fabric.to_device(draw())
             network.train()
             output = trained(batch)
             if step == start:

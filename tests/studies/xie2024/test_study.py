@@ -13,7 +13,7 @@ from isocortex.report.html import write_report
 from isocortex.studies import StudyResult, run_study
 from isocortex.studies.base import configure, load_study
 from isocortex.studies.results import write_tables
-from isocortex.studies.xie2024.measuring import chosen_elsewhere, halved
+from isocortex.studies.xie2024.alignment import chosen_elsewhere, halved
 
 TINY = [
     "scenes.categories=3",
@@ -70,6 +70,19 @@ def test_decoding_knows_pixels_untrained_and_chance(tiny: StudyResult) -> None:
     assert table["score"].between(-1, 1).all()
 
 
+def test_networks_are_tested_beyond_their_training_images(tiny: StudyResult) -> None:
+    table = tiny.tables["generalisation"]
+    assert set(table["tested_on"]) == {
+        "known backgrounds", "new backgrounds", "new models", "wider rotation", "wider position",
+    }  # fmt: skip
+    same = table.query("tested_on == 'new backgrounds' and metric == 'loss'")
+    trained = tiny.tables["training"].query("metric == 'loss' and variant == 'full'")
+    keys = ["task_set", "task"]
+    both = same.merge(trained, on=keys, suffixes=("", "_training"))
+    assert len(both) == len(same)
+    np.testing.assert_allclose(both["value"], both["value_training"], rtol=1e-4)
+
+
 def test_every_pair_of_networks_is_compared_once(tiny: StudyResult) -> None:
     table = tiny.tables["cka"]
     n = 7
@@ -106,10 +119,12 @@ def test_networks_are_aligned_with_recordings(cache: Path) -> None:
         cache=cache,
         overrides=[
             *small,
-            "networks.task_sets=[rotation]",
+            "networks.task_sets=[spatial, category]",
             "networks.few_categories=[]",
             "variability.category_sets=[]",
             "variability.translation_sets=[]",
+            "scenes.objects=procedural",
+            "scenes.backgrounds=procedural",
             "networks.snapshots=2",
             "alignment.splits=2",
             "alignment.components=2",
@@ -120,6 +135,9 @@ def test_networks_are_aligned_with_recordings(cache: Path) -> None:
     assert table.groupby(["task_set", "seed", "area"])["best"].sum().eq(1).all()
     assert set(result.tables["alignment_human"]["area"]) == {"EVC", "IT"}
     assert sorted(result.tables["curves"]["step"]) == [0, 4]
+    parts = result.tables["shared_variance"]
+    assert list(parts["part"]) == ["spatial", "category", "shared"]
+    assert (parts["low"] <= parts["r2"]).all()
     pixels = table.query("task_set == 'pixels'")["score"]
     assert (pixels > 0.05).all()
 

@@ -34,6 +34,7 @@ SETS = {
 """Label, colour, line and marker of each set of tasks."""
 
 FALLBACK = ("C8", "-", ".")
+KINDS = ("known backgrounds", "new backgrounds", "new models", "wider rotation", "wider position")
 AREAS = {"V4": "V4 (macaque)", "EVC": "EVC (human)", "IT": "IT (human)"}
 
 
@@ -213,6 +214,48 @@ def decoding(tables: Tables) -> Drawing:
     return figure
 
 
+def generalisation(tables: Tables) -> Drawing:
+    """Draw the relative loss of each task on images of other kinds."""
+    table = tables["generalisation"].query("metric == 'relative_loss'")
+    kinds = [k for k in KINDS if k in set(table["tested_on"])]
+    sets = [s for s in SETS if s in set(table["task_set"])]
+    figure = Drawing(figsize=(1.35 * len(sets) + 2.4, 3.9), layout="constrained")
+    axis = figure.subplots()
+    for k, kind in enumerate(kinds):
+        rows = table[table["tested_on"] == kind]
+        for j, s in enumerate(sets):
+            own = rows[rows["task_set"] == s].groupby("seed")["value"].mean()
+            _point(axis, own.to_numpy(), j + (k - (len(kinds) - 1) / 2) * 0.14, f"C{k}", "osD^v"[k])
+        axis.plot([], [], "osD^v"[k], color=f"C{k}", label=kind)
+    axis.axhline(1, color="C7", linestyle=":", linewidth=1)
+    axis.set_xticks(range(len(sets)), [SETS[s][0] for s in sets])
+    axis.set(ylabel="loss / loss of the best constant", ylim=(0, None))
+    figure.legend(loc="outside lower center", ncols=5)
+    axis.set_title("How far what was learned holds beyond the training images (dotted: a constant)")
+    return figure
+
+
+def shared(tables: Tables) -> Drawing:
+    """Draw what spatial and category networks explain of V4, alone and together."""
+    table = tables["shared_variance"]
+    parts = ["spatial", "shared", "category"]
+    figure = Drawing(figsize=(6.0, 3.4), layout="constrained")
+    axis = figure.subplots()
+    seeds = sorted(table["seed"].unique())
+    for j, seed in enumerate(seeds):
+        rows = table[table["seed"] == seed].set_index("part").loc[parts]
+        place = np.arange(len(parts)) + (j - (len(seeds) - 1) / 2) * 0.12
+        axis.vlines(place, rows["low"], rows["high"], color=f"C{j}", linewidth=1.4)
+        axis.plot(place, rows["r2"], "o", color=f"C{j}", label=f"seed {seed}")
+    axis.axhline(0, color="C7", linewidth=0.8)
+    axis.set_xticks(range(len(parts)), ["spatial alone", "shared", "category alone"])
+    session, n = table["session"].iloc[0], int(table["n"].iloc[0])
+    axis.set(ylabel="held-out variance (R2)", title=f"V4 session {session}: what two networks share"
+             f" ({n} neurons)")  # fmt: skip
+    axis.legend(ncols=2)
+    return figure
+
+
 def graded(tables: Tables) -> Drawing:
     """Draw decoding against the variability that was seen."""
     table = tables["decoding"].query("tested_on == 'full'")
@@ -334,6 +377,11 @@ FIGURES = {
     "cka": Figure(cka, "Debiased linear CKA between networks over held-out scenes.", ("cka",)),
     "decoding": Figure(decoding, "Linear decoding from held-out scenes of full variability. Mean"
                        " and 95 % interval over seeds, or the seeds themselves.", ("decoding",)),
+    "generalisation": Figure(generalisation, "Networks of full variability on other images: mean"
+                             " and 95 % interval over seeds, or the seeds themselves.",
+                             ("generalisation",)),
+    "shared": Figure(shared, "Variance partition by ridge at the layers that other sessions chose;"
+                     " 95 % intervals over neurons.", ("shared_variance",)),
     "graded": Figure(graded, "Decoding against variability seen in training. Mean and 95 %"
                      " interval over seeds, or the seeds themselves.", ("decoding",)),
 }  # fmt: skip

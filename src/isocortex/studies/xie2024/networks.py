@@ -32,6 +32,9 @@ UNTRAINED = "untrained"
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """What is subtracted from and divided into the channels, as for ImageNet."""
 
+QUEUE = 2
+"""Batches that wait while the network learns from another."""
+
 LAYERS = ("relu", *BLOCK_OUTPUTS, "avgpool", "fc")
 """Layers that are read, in order of depth."""
 
@@ -127,7 +130,7 @@ class Train(Step):
         workspace = self.workspace()
         kept: dict[int, dict[str, Tensor]] = {}
         measured: list[pd.DataFrame] = []
-        tests = self._source(self.held_out, scale)
+        tests = self.source(self.held_out, scale)
 
         def look(step: int, seen: torch.nn.Module) -> None:
             table = metrics_of(seen, tests, self.tasks, head, scale)
@@ -148,7 +151,7 @@ class Train(Step):
                     measured.append(pd.read_csv(table).assign(step=step))
         training = fit(
             network,
-            self._source(self.images, scale),
+            self.source(self.images, scale),
             objective=objective(self.tasks, head),
             optimiser=OptimiserConfig(name="adam", learning_rate=self.learning_rate),
             steps=self.steps,
@@ -174,7 +177,8 @@ class Train(Step):
             "learned": learned(metrics[metrics["step"] == self.steps]),
         }
 
-    def _source(self, images: SceneImages, scale: Scale) -> BatchSource:
+    def source(self, images: SceneImages, scale: Scale) -> BatchSource:
+        """Return images as the network takes them, with their targets."""
         targets = latent_targets(images.latents(), scale)
         pixels = images.pixels(self.device)
         mean, sd = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (MEAN, SD))
@@ -184,7 +188,7 @@ class Train(Step):
             normal = (shown - mean.to(shown.device)) / sd.to(shown.device)
             return normal, targets[torch.from_numpy(rows)].to(shown.device)
 
-        return BatchSource(len(targets), draw)
+        return BatchSource(len(targets), draw, ahead=QUEUE)
 
 
 def metrics_of(

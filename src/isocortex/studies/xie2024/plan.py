@@ -13,15 +13,19 @@ from isocortex import data as data_room
 from isocortex.errors import UserError, unknown
 from isocortex.execution import Execution
 from isocortex.stimuli.scenes import SceneSpec
+from isocortex.studies.xie2024.alignment import Align, Share
 from isocortex.studies.xie2024.claims import CURVES
 from isocortex.studies.xie2024.config import Configuration
-from isocortex.studies.xie2024.measuring import Align, Compare, Decode
+from isocortex.studies.xie2024.measuring import Compare, Decode, Generalise
 from isocortex.studies.xie2024.networks import UNTRAINED, Train
 from isocortex.studies.xie2024.scenes import SceneImages, meshes
 
 FULL = "full"
 TEST_SEED = 1_000_003
 """Added to the seed of the scenes: images that no network is trained on."""
+
+WIDER_ROTATION, WIDER_POSITION = 60.0, 28.0
+"""Ranges beyond those of the training, degrees."""
 
 OBJECTS92 = "neural/objects92_rdms.npz"
 
@@ -125,6 +129,8 @@ class Plan:
         part: Literal["train", "test"] = "train",
         *,
         on_the_fly: bool = False,
+        backgrounds_from: Literal["train", "test"] | None = None,
+        first_model: int = 0,
     ) -> SceneImages:
         """Return the step that renders a set of `count` images."""
         scenes = self._chosen.scenes
@@ -136,7 +142,8 @@ class Plan:
             categories=scenes.categories,
             models=scenes.models,
             backgrounds=self._backgrounds,
-            backgrounds_from=part,
+            backgrounds_from=backgrounds_from or part,
+            first_model=first_model,
             size=scenes.size,
             supersample=scenes.supersample,
             data=self._data,
@@ -243,6 +250,52 @@ class Plan:
             checksums={file: self._checksums[file] for file in files},
             at_step=at_step,
         )
+
+    def generalise(self, network: Train) -> Generalise:
+        """Return the step that tests a network beyond its training images."""
+        scenes, full = self._chosen.scenes, self.variants()[FULL]
+        count = scenes.test_images
+        wider = full
+        for angle in ("pitch", "yaw", "roll"):
+            wider = wider.reranged(angle, -WIDER_ROTATION, WIDER_ROTATION)
+        sides = ("turn_pitch", "turn_yaw") if full.sampler == "tdw" else ("angle_x", "angle_y")
+        aside = full
+        for angle in sides:
+            aside = aside.reranged(angle, -WIDER_POSITION, WIDER_POSITION)
+        sets = {
+            "known backgrounds": self.images(full, count, "test", backgrounds_from="train"),
+            "new backgrounds": self.held_out(),
+            "wider rotation": self.images(wider, count, "test"),
+            "wider position": self.images(aside, count, "test"),
+        }
+        if meshes(self._objects, scenes.categories, scenes.models, self._data, scenes.models):
+            sets["new models"] = self.images(full, count, "test", first_model=scenes.models)
+        return self._execution.step(Generalise, network=network, images=sets)
+
+    def shares(self, networks: list[Train]) -> list[Share]:
+        """Return the steps that divide V4 between spatial and category networks of one seed."""
+        if not self.sessions:
+            return []
+        pairs = [
+            (a, b)
+            for a in networks
+            for b in networks
+            if (a.task_set, b.task_set) == ("spatial", "category")
+            and a.variant == b.variant == FULL
+            and a.seed == b.seed
+        ]
+        return [
+            self._execution.step(
+                Share,
+                first=self.align(a),
+                second=self.align(b),
+                session=self.sessions[-1],
+                folds=self._chosen.decoding.folds,
+                data=self._data,
+                resamples=self._chosen.resamples,
+            )
+            for a, b in pairs
+        ]
 
     def compare(self, networks: list[Train]) -> Compare:
         """Return the step that compares all networks with each other."""

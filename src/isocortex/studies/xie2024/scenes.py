@@ -43,6 +43,8 @@ class SceneImages(Step):
     objects: Literal["meshes", "procedural"]
     categories: int
     models: int
+    first_model: int = 0
+    """Leave out so many models of each category, which other sets show."""
     backgrounds: Literal["photographs", "procedural"]
     backgrounds_from: Literal["train", "test"]
     size: int
@@ -76,7 +78,7 @@ class SceneImages(Step):
         """Return the generator of the images."""
         return LatentScenes(
             self.spec,
-            meshes(self.objects, self.categories, self.models, self.data),
+            meshes(self.objects, self.categories, self.models, self.data, self.first_model),
             scenery(self.backgrounds, self.backgrounds_from, self.data),
             device,
         )
@@ -94,14 +96,18 @@ class SceneImages(Step):
         return lambda rows: kept[torch.from_numpy(rows)]
 
     def latents(self) -> pd.DataFrame:
-        """Return the log, one row an image, classes counted over the set without interventions."""
+        """Return the log, one row an image.
+
+        Classes are counted over the models of the set without interventions; a model that is not
+        among these has the identity -1.
+        """
         table: pd.DataFrame = self.result()["latents"]
         known = meshes(self.objects, self.categories, self.models, self.data)
         names = sorted({mesh.category for mesh in known})
-        ids = mesh_names(self.objects, self.categories, self.models, self.data)
+        ids = {name: k for k, name in enumerate(mesh_ids(known))} if not self.first_model else {}
         return table.assign(
             category_index=table["category"].map(names.index),
-            identity_index=table["identity"].map(ids.index),
+            identity_index=[ids.get(name, -1) for name in table["identity"]],
         )
 
     def stimuli(self) -> Tensor:
@@ -122,29 +128,25 @@ class SceneImages(Step):
 
 @lru_cache(maxsize=4)
 def meshes(
-    objects: Literal["meshes", "procedural"], categories: int, models: int, data: Path | None
+    objects: Literal["meshes", "procedural"],
+    categories: int,
+    models: int,
+    data: Path | None,
+    first: int = 0,
 ) -> tuple[Mesh, ...]:
-    """Return at most so many models of each of at most so many categories.
+    """Return at most so many models of each of at most so many categories, from `first` on.
 
     From the data folder the largest categories, names deciding ties; else the procedural families
     in order.
     """
     if objects == "procedural" or data is None:
         names = list(families.FAMILIES)[:categories]
-        return tuple(families.build(name, k) for name in names for k in range(models))
+        return tuple(families.build(name, first + k) for name in names for k in range(models))
     found: dict[str, list[Mesh]] = {}
     for mesh in load(data):
         found.setdefault(mesh.category, []).append(mesh)
     largest = sorted(found, key=lambda name: (-len(found[name]), name))[:categories]
-    return tuple(mesh for name in sorted(largest) for mesh in found[name][:models])
-
-
-@lru_cache(maxsize=4)
-def mesh_names(
-    objects: Literal["meshes", "procedural"], categories: int, models: int, data: Path | None
-) -> list[str]:
-    """Return the names of the models, as the log has them."""
-    return mesh_ids(meshes(objects, categories, models, data))
+    return tuple(mesh for name in sorted(largest) for mesh in found[name][first : first + models])
 
 
 @lru_cache(maxsize=4)

@@ -15,7 +15,7 @@ from isocortex.studies.xie2024.figures import FIGURES
 from isocortex.studies.xie2024.judging import judge_all
 from isocortex.studies.xie2024.networks import Train
 from isocortex.studies.xie2024.overview import bits_per_image, montage, training_table
-from isocortex.studies.xie2024.plan import Plan, check
+from isocortex.studies.xie2024.plan import FULL, Plan, check
 
 
 def steps(configuration: Configuration, data: Path | None, execution: Execution) -> Findings:
@@ -42,11 +42,14 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     tables: Tables = {"montage": montage(sets["held out"])}
     execution.sweep(("train",), networks, lambda step: step.title)
     tables["training"] = training_table(networks)
-    tables["bits"] = bits_per_image(plan.trained_on("full"))
+    tables["bits"] = bits_per_image(plan.trained_on(FULL))
 
     decoders = [plan.decode(network) for network in (None, *networks)]
     found = execution.sweep(("decode",), decoders, lambda step: step.title)
     tables["decoding"] = pd.concat(found, ignore_index=True)
+    tested = [plan.generalise(n) for n in networks if n.variant == FULL and n.tasks]
+    found = execution.sweep(("generalise",), tested, lambda step: step.title)
+    tables["generalisation"] = pd.concat(found, ignore_index=True)
     tables["cka"] = execution.run(("compare",), plan.compare(networks))
     tables |= _aligned(plan, networks, execution, notes)
     for network in networks:
@@ -67,6 +70,9 @@ def _aligned(plan: Plan, networks: list[Train], execution: Execution, notes: lis
         "alignment": found[recorded].reset_index(drop=True),
         "alignment_human": found[~recorded].reset_index(drop=True),
     }
+    shares = execution.sweep(("shared variance",), plan.shares(networks), lambda step: step.title)
+    if shares:
+        tables["shared_variance"] = pd.concat(shares, ignore_index=True)
     snapshots = [(n, at) for n in networks for at in n.snapshot_steps]
     if snapshots:
         curves = [step for n, at in snapshots if (step := plan.align(n, at)) is not None]
