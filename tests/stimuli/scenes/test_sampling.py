@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from functools import cache
 from typing import Any
 
@@ -11,9 +12,16 @@ from scipy.spatial.transform import Rotation
 
 from isocortex.errors import UserError
 from isocortex.stimuli.scenes import sampling
-from isocortex.stimuli.scenes.parameters import GROUPS, POSE, SO3
+from isocortex.stimuli.scenes.parameters import (
+    BACKGROUND,
+    BODIES,
+    GROUPS,
+    IMAGE,
+    POSE,
+    SO3,
+)
 from isocortex.stimuli.scenes.poses import euler_from_matrix
-from isocortex.stimuli.scenes.spec import GRADES, SceneSpec, make_spec
+from isocortex.stimuli.scenes.spec import GRADES, VERSION, SceneSpec, make_spec
 
 CLASSES = (np.arange(4), np.arange(4, 6))
 
@@ -202,6 +210,14 @@ def test_mistakes_in_a_specification(content: dict[str, Any], word: str) -> None
     with pytest.raises(UserError, match=word) as error:
         make_spec(content)
     assert "\n" not in str(error.value)
+
+
+def test_other_ranges_by_default_need_another_version() -> None:
+    """Sets on disk are known by the specification, which does not repeat what is the default."""
+    tables = (POSE, SO3, IMAGE, BODIES, BACKGROUND)
+    assert (VERSION, zlib.crc32(repr(tables).encode())) == (1, 3152745858), (
+        "raise spec.VERSION, then this"
+    )
 
 
 def test_the_digest_follows_every_field() -> None:

@@ -240,10 +240,10 @@ class Caster:
 
     def _outline(self, bodies: Any, world: Any, n: int) -> tuple[Any, Tensor]:
         window = torch.empty((n, 4), device=self.device)
-        lowest = torch.empty(n, device=self.device)
         outline: Any = kernels.Outline()
         outline.window = wp.from_torch(window, dtype=wp.vec4)
-        outline.lowest = wp.from_torch(lowest)
+        outline.shadow = wp.from_torch(torch.empty_like(window), dtype=wp.vec4)
+        outline.height = wp.from_torch(torch.empty(n, device=self.device))
         self._launch(kernels.outline, (n,), [bodies, world, self.extent, outline])
         return outline, window
 

@@ -43,10 +43,11 @@ class Bodies:
 
 @wp.struct
 class Outline:
-    """Where the object may be in the picture (left, right, bottom, top), and its lowest point."""
+    """Where the object and its shadow on the ground may be in the picture; depth of the ground."""
 
-    window: wp.array(dtype=wp.vec4)
-    lowest: wp.array(dtype=wp.float32)
+    window: wp.array(dtype=wp.vec4)  # left, right, bottom, top
+    shadow: wp.array(dtype=wp.vec4)
+    height: wp.array(dtype=wp.float32)  # of the camera above the ground
 
 
 @wp.struct
@@ -118,7 +119,7 @@ def nearest(bodies: Bodies, i: int, window: wp.vec4, x: float, y: float, directi
     best.body = -1
     best.face = -1
     best.distance = FAR
-    if x >= window[0] and x <= window[1] and y >= window[2] and y <= window[3]:
+    if within(window, x, y, 0.0):
         best = cast_at(bodies, i, 0, start, direction, FAR)
     for b in range(1, bodies.mesh.shape[1]):
         other = cast_at(bodies, i, b, start, direction, best.distance)
@@ -145,49 +146,79 @@ def shaded(bodies: Bodies, i: int, start: wp.vec3, light: wp.vec3):
 
 
 @wp.func
-def bound(x: float, extent: float):
-    """Place in the picture, kept within what is ever looked at."""
-    return wp.clamp(x, -WIDEST * extent, WIDEST * extent)
+def nowhere():
+    """Return a window that holds nothing."""
+    return wp.vec4(FAR, -FAR, FAR, -FAR)
+
+
+@wp.func
+def extended(window: wp.vec4, p: wp.vec3):
+    """Return the smallest window that holds a point too; all there is, if it is not in front."""
+    depth = -p[2]
+    out = wp.vec4(-FAR, FAR, -FAR, FAR)
+    if depth >= NEAREST:
+        x = p[0] / depth
+        y = p[1] / depth
+        out = wp.vec4(
+            wp.min(window[0], x),
+            wp.max(window[1], x),
+            wp.min(window[2], y),
+            wp.max(window[3], y),
+        )
+    return out
+
+
+@wp.func
+def bounded(window: wp.vec4, extent: float):
+    """Return a window a little larger, by more than float32 rounds, within what is looked at."""
+    slack = 1.0e-5
+    most = WIDEST * extent
+    return wp.vec4(
+        wp.clamp(window[0] - slack, -most, most),
+        wp.clamp(window[1] + slack, -most, most),
+        wp.clamp(window[2] - slack, -most, most),
+        wp.clamp(window[3] + slack, -most, most),
+    )
+
+
+@wp.func
+def within(window: wp.vec4, x: float, y: float, slack: float):
+    """Whether a place in the picture is in a window, or near it."""
+    return (
+        x >= window[0] - slack
+        and x <= window[1] + slack
+        and y >= window[2] - slack
+        and y <= window[3] + slack
+    )
 
 
 @wp.kernel
 def outline(bodies: Bodies, world: World, extent: float, out: Outline):
-    """Project all vertices of the object: their frame in the picture and their lowest point."""
+    """Project all vertices of the object, and their shadows on the ground, into the picture."""
     i = wp.tid()
     mesh = wp.mesh_get(bodies.mesh[i, 0])
     rotation = bodies.rotation[i, 0]
     centre = bodies.centre[i, 0]
     up = wp.vec3(world.axes[i][0, 1], world.axes[i][1, 1], world.axes[i][2, 1])
-    left = float(FAR)
-    right = float(-FAR)
-    bottom = float(FAR)
-    top = float(-FAR)
+    window = nowhere()
     lowest = float(FAR)
-    near = bool(False)
     for k in range(mesh.points.shape[0]):
         p = rotation * mesh.points[k] + centre
         lowest = wp.min(lowest, wp.dot(p, up))
-        depth = -p[2]
-        if depth < NEAREST:
-            near = True
-        else:
-            left = wp.min(left, p[0] / depth)
-            right = wp.max(right, p[0] / depth)
-            bottom = wp.min(bottom, p[1] / depth)
-            top = wp.max(top, p[1] / depth)
-    if near:
-        left = -FAR
-        bottom = -FAR
-        right = FAR
-        top = FAR
-    slack = 1.0e-5
-    out.window[i] = wp.vec4(
-        bound(left - slack, extent),
-        bound(right + slack, extent),
-        bound(bottom - slack, extent),
-        bound(top + slack, extent),
-    )
-    out.lowest[i] = lowest
+        window = extended(window, p)
+    out.window[i] = bounded(window, extent)
+    height = wp.max(CAMERA, -lowest) + world.gap[i]
+    out.height[i] = height
+
+    light = world.light[i]
+    climb = wp.dot(light, up)
+    shadow = nowhere()
+    if climb > 0.0:
+        for k in range(mesh.points.shape[0]):
+            p = rotation * mesh.points[k] + centre
+            shadow = extended(shadow, p - ((wp.dot(p, up) + height) / climb) * light)
+        shadow = bounded(shadow, extent)
+    out.shadow[i] = shadow
 
 
 @wp.kernel
@@ -223,8 +254,13 @@ def expose(bodies: Bodies, world: World, atlas: Atlas, out: Outline, film: Film)
     up = wp.vec3(axes[0, 1], axes[1, 1], axes[2, 1])
     light = world.light[i]
     sun = world.sun[i]
-    height = wp.max(CAMERA, -out.lowest[i]) + world.gap[i]
+    height = out.height[i]
+    alone = bodies.mesh.shape[1] == 1
     takes_shadow = film.shadow != 0 and world.kind[i] != 0 and wp.dot(light, up) > 0.0
+    middle_x = pitch * float(s) * float(2 * column + 1 - film.size)
+    middle_y = -pitch * float(s) * float(2 * row + 1 - film.size)
+    half = pitch * float(s)
+    casts = takes_shadow and (not alone or within(out.shadow[i], middle_x, middle_y, half))
 
     color = wp.vec3(0.0, 0.0, 0.0)
     normal = wp.vec3(0.0, 0.0, 0.0)
@@ -234,7 +270,11 @@ def expose(bodies: Bodies, world: World, atlas: Atlas, out: Outline, film: Film)
     hits = int(0)
     open = int(0)
     dark = int(0)
-    for p in range(s):
+    rows = s
+    if alone and not casts and not within(window, middle_x, middle_y, half):
+        rows = 0
+        open = s * s
+    for p in range(rows):
         y = -pitch * float(2 * (row * s + p) + 1 - film.size * s)
         for q in range(s):
             x = pitch * float(2 * (column * s + q) + 1 - film.size * s)
@@ -264,21 +304,19 @@ def expose(bodies: Bodies, world: World, atlas: Atlas, out: Outline, film: Film)
                 open = open + 1
                 fall = -wp.dot(direction, up)
                 if (
-                    takes_shadow
+                    casts
                     and fall > 1.0e-4
                     and shaded(bodies, i, (height / fall) * direction, light)
                 ):
                     dark = dark + 1
     count = float(s * s)
     if open > 0:
-        x = pitch * float(s) * float(2 * column + 1 - film.size)
-        y = -pitch * float(s) * float(2 * row + 1 - film.size)
-        step = 2.0 * film.extent / float(film.size)
-        lit = behind(world, atlas, i, x, y, step, film.extent, height, up, 1.0)
+        step = 2.0 * half
+        lit = behind(world, atlas, i, middle_x, middle_y, step, film.extent, height, up, 1.0)
         color = color + float(open - dark) * lit
         if dark > 0:
             color = color + float(dark) * behind(
-                world, atlas, i, x, y, step, film.extent, height, up, 0.0
+                world, atlas, i, middle_x, middle_y, step, film.extent, height, up, 0.0
             )
     for channel in range(3):
         film.image[i, channel, row, column] = color[channel] / count

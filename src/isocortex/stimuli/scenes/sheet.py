@@ -143,7 +143,7 @@ def _caption(pen: ImageDraw.ImageDraw, row: dict, x: int, y: int) -> None:
     lines = [
         (_fitted(f"#{row['index']} {row['category']}{failed}", font), _INK, font),
         (f"z {row['z']:.2f}  x {row['x']:+.2f}  y {row['y']:+.2f}", _INK, small),
-        ("  ".join(f"{k} {row[k]:.0f}°" for k in ("pitch", "yaw", "roll")), _INK, small),
+        ("  ".join(f"{k} {round(row[k])}°" for k in ("pitch", "yaw", "roll")), _INK, small),
         (_fitted(_seen(row), small), _FAINT, small),
         (_fitted(_behind(row), small), _FAINT, small),
     ]
@@ -154,7 +154,7 @@ def _caption(pen: ImageDraw.ImageDraw, row: dict, x: int, y: int) -> None:
 def _seen(row: dict) -> str:
     shares = (row["visible_area"], row["visible_fraction"], row["in_frame_fraction"])
     area, visible, inside = (f"{100 * s:.0f}%" for s in shares)
-    return f"area {area}, seen {visible}, in frame {inside}"
+    return f"area {area}  seen {visible}  in {inside}"
 
 
 def _behind(row: dict) -> str:
