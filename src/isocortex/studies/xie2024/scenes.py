@@ -86,7 +86,7 @@ class SceneImages(Step):
     def pixels(self, device: str) -> Pixels:
         """Return a function that gives images, from the file or made on `device`."""
         if self.on_the_fly:
-            scenes = self.scenes(device)
+            scenes = self.scenes(device).prepare()
             return lambda rows: (
                 scenes.render(rows, self.size, self.supersample, maps=False, eight_bit=True).image
             )
