@@ -5,7 +5,6 @@ import torch
 
 from isocortex.errors import UserError
 from isocortex.models.codecs import CODECS, CodecConfig, LinearCodec, codec
-from isocortex.models.lgn import FourierFilter, SingleFilter
 
 
 @pytest.mark.parametrize("decoder", CODECS)
@@ -44,14 +43,3 @@ def test_the_seed_decides_and_the_width_is_that_asked_for() -> None:
 def test_an_even_filter_is_refused() -> None:
     with pytest.raises(UserError, match="odd side"):
         LinearCodec(CodecConfig(size=6))
-
-
-@pytest.mark.parametrize("size", [1, 3, 7, 13])
-def test_the_fourier_filter_is_the_direct_one(size: int) -> None:
-    direct, fast = SingleFilter(size).double(), FourierFilter(size).double()
-    fast.load_state_dict(direct.state_dict())
-    images = torch.randn(3, 1, 14, 17, dtype=torch.float64)
-    torch.testing.assert_close(fast(images), direct(images))
-    for layer in (direct, fast):
-        layer(images).square().mean().backward()
-    torch.testing.assert_close(fast.weight.grad, direct.weight.grad)

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, Pos
 from torch import Tensor, nn
 
 from isocortex.errors import UserError
+from isocortex.models.fourier import FourierConv2d
 from isocortex.models.initial import initialise
-from isocortex.models.lgn import FourierFilter
 
 
 class CodecConfig(BaseModel):
@@ -64,11 +64,12 @@ class LinearCodec(nn.Module):
 
     def __init__(self, config: CodecConfig, *, seed: int = 0) -> None:
         super().__init__()
-        for name in ("size", "decoder_size", "hidden_size"):
-            if getattr(config, name) % 2 == 0:
-                raise UserError(f"{name} is {getattr(config, name)}; a filter needs an odd side")
+        if config.hidden_size % 2 == 0:
+            raise UserError(f"hidden_size is {config.hidden_size}; a filter needs an odd side")
         self.config = config
-        self.encoder = FourierFilter(config.size, config.initial_sd)
+        self.encoder = FourierConv2d(
+            1, config.size, padding="same", padding_mode="reflect", initial_sd=config.initial_sd
+        )
         self.decoder = self._decoder()
         initialise(self, seed=seed)
 
@@ -86,7 +87,7 @@ class LinearCodec(nn.Module):
         return self.encoder.weight.detach()[0, 0]
 
     def _decoder(self) -> nn.Module:
-        return FourierFilter(self.config.decoder_size)
+        return FourierConv2d(1, self.config.decoder_size, padding="same", padding_mode="reflect")
 
 
 class NetworkCodec(LinearCodec):

@@ -7,7 +7,8 @@ from typing import Annotated
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from isocortex.models.fourier import FourierConv2d
 
 
 class LGNConfig(BaseModel):
@@ -52,14 +53,16 @@ class LGNLayer(nn.Module):
 
     Attributes
     ----------
-    conv : nn.Conv2d
+    conv : FourierConv2d
         Holds the filter, as weight (1, 1, size, size). It acts as a cross-correlation.
     """
 
     def __init__(self, config: LGNConfig) -> None:
         super().__init__()
         self.config = config
-        self.conv = SingleFilter(config.size, config.initial_sd)
+        self.conv = FourierConv2d(
+            1, config.size, padding="same", padding_mode="reflect", initial_sd=config.initial_sd
+        )
         self.act = nn.ReLU() if config.rectified else nn.Identity()
         self.norm = nn.BatchNorm2d(1) if config.normalised else nn.Identity()
 
@@ -87,43 +90,3 @@ class LGNLayer(nn.Module):
         with torch.no_grad():
             driven = self.act(self.conv(images))
         return bool((driven.abs() if not self.config.rectified else driven).max() <= 0)
-
-
-class SingleFilter(nn.Conv2d):
-    """A convolution of one channel to one that reflects the image and keeps its size; no bias.
-
-    Parameters
-    ----------
-    size : int
-        Side of the filter; odd.
-    initial_sd : float, optional
-        As in `LGNConfig`.
-    """
-
-    def __init__(self, size: int, initial_sd: float | None = None) -> None:
-        self.initial_sd = initial_sd
-        super().__init__(1, 1, size, padding=size // 2, padding_mode="reflect", bias=False)
-
-    def reset_parameters(self) -> None:
-        """Draw the weights anew."""
-        if self.initial_sd is None:
-            super().reset_parameters()
-        else:
-            nn.init.normal_(self.weight, std=self.initial_sd)
-
-
-class FourierFilter(SingleFilter):
-    """The same, computed by fast Fourier transforms.
-
-    Ten times faster than a direct convolution on CPUs where there is one channel alone. What
-    follows receptive fields through a network cannot look into it.
-    """
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the filtered images (n, 1, h, w)."""
-        h, w = images.shape[-2:]
-        padded = F.pad(images, [self.kernel_size[0] // 2] * 4, mode="reflect")
-        shape = (padded.shape[-2], padded.shape[-1])
-        # The wrap-around of the circular correlation falls into the margin that is cut off.
-        spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(self.weight, s=shape).conj()
-        return torch.fft.irfft2(spectrum, s=shape)[..., :h, :w]

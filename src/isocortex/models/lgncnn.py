@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from isocortex.errors import UserError
 from isocortex.models.convnet import ConvBlock, ConvNet, ConvNetConfig
+from isocortex.models.fourier import FourierConv2d
 from isocortex.models.initial import initialise, seeded
 from isocortex.models.lateral import LateralConfig, LateralLayer
 from isocortex.models.lgn import LGNConfig, LGNLayer
@@ -71,9 +72,7 @@ class FirstLayer(nn.Module):
 
     def __init__(self, config: LGNCNNConfig) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
-            1, config.filters, config.filter_size, padding=config.filter_padding, bias=False
-        )
+        self.conv = FourierConv2d(config.filters, config.filter_size, padding=config.filter_padding)
         self.act = nn.ReLU()
         self.norm = nn.BatchNorm2d(config.filters)
         self.normalise_first = config.normalise_first
