@@ -23,7 +23,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENCODING = (ROOT / "docs" / "encoding.md").read_text(encoding="utf-8")
 ORIENTATION = (ROOT / "docs" / "orientation.md").read_text(encoding="utf-8")
 COMPARING = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
-PAGES = README + ENCODING + ORIENTATION + COMPARING
+SCENES = (ROOT / "docs" / "latent_scenes.md").read_text(encoding="utf-8")
+PAGES = README + ENCODING + ORIENTATION + COMPARING + SCENES
 SHELL = "".join(re.findall(r"```sh\n(.*?)```", PAGES, flags=re.DOTALL))
 COMMANDS = re.findall(r"^isocortex .*$", SHELL, flags=re.MULTILINE)
 
@@ -58,6 +59,12 @@ def test_comparing_from_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", COMPARING, flags=re.DOTALL)
     exec(compile(code, "comparing.md", "exec"), {})
     assert capsys.readouterr().out.splitlines()[-1] == "True"
+
+
+def test_latent_scenes_from_python_run(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", SCENES, flags=re.DOTALL)
+    exec(compile(code, "latent_scenes.md", "exec"), {})
+    assert re.fullmatch(r"\(10, 3, 64, 64\) \d+ \{0\.0\}\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
