@@ -316,7 +316,12 @@ def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     lines = said.out.splitlines()
     assert lines[0].split("\t")[:4] == ["layer", "r", "r / ceiling", "ceiling"]
     assert [line.split("\t")[0] for line in lines[1:]] == ["1", "3", "nested choice"]
-    assert sorted(p.name for p in out.iterdir()) == ["figures", "provenance.json", "tables"]
+    names = ["figures", "provenance.json", "summary.md", "tables"]
+    assert sorted(p.name for p in out.iterdir()) == names
+    page = (out / "summary.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {command[1]} predicts ")
+    assert f"| {' | '.join(lines[1].split(chr(9)))} |" in page  # the same rows as printed
+    assert "| given | 3 | 5 |" in page
     assert (out / "figures" / "scores_over_layers.png").stat().st_size > 10_000
     provenance = json.loads((out / "provenance.json").read_text())
     assert provenance["model"] == command[1]

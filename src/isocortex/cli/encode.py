@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from isocortex.cli.root import Cache, Data, app, cache_folder, number, say, with_interval
+from isocortex.cli.root import Cache, Data, app, cache_folder, say
 
 
 @app.command()
@@ -61,6 +61,7 @@ def encode(
     from isocortex import data as data_room
     from isocortex.analyses.encode import encode as run
     from isocortex.analyses.encode_figure import headline, scores_over_layers
+    from isocortex.analyses.encode_page import page, printed_table
     from isocortex.folders import check_writable
     from isocortex.report.analysis import check_analysis_folder, write_analysis
     from isocortex.terminal import StepTree, write_table
@@ -96,33 +97,10 @@ def encode(
         result.tables,
         {**result.provenance, "warnings": list(result.warnings)},
         {"scores_over_layers": lambda: scores_over_layers(result.tables, model, dataset)},
+        {"summary.md": lambda: page(result)},
     )
     for warning in result.warnings:
         say(warning)
     title = headline(result.tables, model, dataset).replace("\n", "; ")
-    write_table(*_rows(result.tables["layers"]), title=title)
+    write_table(*printed_table(result.tables["layers"]), title=title)
     typer.echo(f"tables and figure: {figure.parent.parent}", err=True)
-
-
-def _rows(table: Any) -> tuple[tuple[str, ...], list[Any]]:
-    """Return header and rows: one a layer of the network, its controls beside it."""
-    given = table[table["network"] == "given"]
-    by_layer = table[table["network"].str.startswith("random")].groupby("layer")["r"].mean()
-    pixels = table[table["layer"] == ""]
-    fitted = "alpha" if "alpha" in table else "n_components"
-    header = ("layer", "r", "r / ceiling", "ceiling", "random", "over random")
-    rows = [
-        (
-            row["layer"],
-            with_interval(row, "r", "low", "high"),
-            with_interval(row, "normalised"),
-            number(row.get("ceiling")),
-            number(by_layer.get(row["layer"])),
-            with_interval(row, "over_random"),
-            number(pixels["r"].iloc[0]),
-            f"{row[fitted]:.3g}" if row[fitted] == row[fitted] else "-",
-            str(row["n_neuroids"]),
-        )
-        for _, row in given.iterrows()
-    ]
-    return (*header, pixels["network"].iloc[0], fitted.replace("n_", ""), "n"), rows

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from isocortex import __version__
+from isocortex.analyses.cells import number, with_interval
 from isocortex.errors import unknown
 
 
@@ -69,20 +70,6 @@ def short(value: Any) -> str:
     if value is None or value != value:
         return "-"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def number(value: Any) -> str:
-    """Return a score as a cell of a table: three decimals, a dash for what is missing."""
-    return "-" if value is None or value != value else f"{value:.3f}"
-
-
-def with_interval(row: Any, name: str, low: str = "", high: str = "") -> str:
-    """Return a score of a row with its interval, which stands in ``NAME_low`` and ``NAME_high``."""
-    value = number(row.get(name))
-    bounds = [row.get(low or f"{name}_low"), row.get(high or f"{name}_high")]
-    if "-" in (value, *map(number, bounds)):
-        return value
-    return f"{value} [{bounds[0]:.3f}, {bounds[1]:.3f}]"
 
 
 def say(line: str) -> None:

@@ -14,7 +14,7 @@ from isocortex.analyses.provenance import write_tables
 from isocortex.folders import check_destination, only_these, replacing
 from isocortex.report.style import figure_style
 
-_FILES = ("figures", "provenance.json", "tables")
+_FILES = ("figures", "provenance.json", "summary.md", "tables")
 
 _not_ours = only_these(*_FILES, mark="provenance.json")
 
@@ -46,6 +46,7 @@ def write_analysis(
     tables: Mapping[str, pd.DataFrame],
     provenance: Mapping[str, Any],
     figures: Mapping[str, Callable[[], Figure]],
+    pages: Mapping[str, Callable[[], str]] | None = None,
 ) -> list[Path]:
     """Write an analysis, all or nothing.
 
@@ -59,6 +60,8 @@ def write_analysis(
         Its entry ``analysis`` names the kind.
     figures : mapping of str to callable
         Draw figures; go to ``figures/NAME.png`` and ``.svg``.
+    pages : mapping of str to callable, optional
+        Write pages of text, e.g. ``summary.md``, under the names that they have in the folder.
 
     Returns
     -------
@@ -73,6 +76,8 @@ def write_analysis(
     kind = str(provenance["analysis"])
     with replacing(out, lambda folder: _not_of(kind, folder)) as partial:
         write_tables(partial, tables, provenance)
+        for name, write in (pages or {}).items():
+            (partial / name).write_text(write(), encoding="utf-8")
         (partial / "figures").mkdir()
         for name, draw in figures.items():
             with figure_style():
