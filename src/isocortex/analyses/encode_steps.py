@@ -80,14 +80,18 @@ class LayerGrams(Step):
     def compute(self) -> str:
         """Write the Grams into the cache and return their folder."""
         folder = self._folder()
-        shutil.rmtree(folder, ignore_errors=True)
-        self._made(folder)
+        scratch = folder.with_name("features")
+        for left_by_a_kill in (folder, scratch):
+            shutil.rmtree(left_by_a_kill, ignore_errors=True)
+        scratch.mkdir()
+        self._made(folder, scratch)
+        scratch.rmdir()
         return str(folder)
 
     def grams(self) -> Grams:
         """Return the Grams; without a cache they are held in memory."""
         if self.infra.folder is None:
-            return self._made(None)
+            return self._made(None, None)
         return Grams.open(self.result())
 
     def need(self) -> Need:
@@ -112,12 +116,12 @@ class LayerGrams(Step):
             "folder": folder,
         }
 
-    def _made(self, folder: Path | None) -> Grams:
+    def _made(self, folder: Path | None, scratch: Path | None) -> Grams:
         arguments, options = self._call(folder)
         return grams(
             *arguments,
             **options,
-            scratch=None if folder is None else folder.parent,
+            scratch=scratch,
             progress=lambda done, total: tick(done, total, "recording"),
         )
 
