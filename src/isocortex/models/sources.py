@@ -91,7 +91,7 @@ def _download(name: str) -> Iterator[None]:
     except Exception as error:
         raise UserError(
             f"the pretrained weights of {name} cannot be had ({_line(error)}); check the network, "
-            "or give the path of a downloaded checkpoint as the weights"
+            "give the path of a downloaded checkpoint as the weights, or take random ones"
         ) from error
     finally:
         log.setLevel(level)
