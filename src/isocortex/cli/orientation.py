@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from isocortex.cli.root import Cache, Data, app, cache_folder, number, say, with_interval
+from isocortex.analyses.cells import number, with_interval
+from isocortex.cli.root import Cache, Data, app, cache_folder, say
 
 
 @app.command()

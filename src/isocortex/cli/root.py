@@ -10,7 +10,6 @@ import typer
 from typer.core import TyperGroup
 
 from isocortex import __version__
-from isocortex.analyses.cells import number, with_interval
 from isocortex.errors import unknown
 
 
