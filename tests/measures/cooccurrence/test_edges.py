@@ -10,6 +10,7 @@ from isocortex.measures.cooccurrence import (
     detect_edges,
     lattice_bias,
     log_luminance,
+    periodic_component,
     random_phase,
     turned_by_45,
     white_noise,
@@ -95,6 +96,24 @@ def test_controls_keep_what_they_say() -> None:
     assert noise.std() == pytest.approx(image.std(), rel=0.05)
     with pytest.raises(UserError, match="control"):
         random_phase(image[None], 0)
+
+
+def test_the_periodic_component_leaves_what_the_borders_do_not_share() -> None:
+    rng = np.random.default_rng(0)
+    ramp = 0.1 * np.arange(60)[:, None] + 0.05 * np.arange(70)
+    image = ramp + rng.standard_normal((60, 70))
+    periodic = periodic_component(image)
+    assert periodic.mean() == pytest.approx(image.mean())
+    smooth = image - periodic
+    laplacian = sum(np.roll(smooth, s, axis) for s in (1, -1) for axis in (0, 1)) - 4 * smooth
+    jumps = np.zeros_like(image)
+    for row, other in ((0, -1), (-1, 0)):
+        jumps[row] += image[other] - image[row]
+        jumps[:, row] += image[:, other] - image[:, row]
+    np.testing.assert_allclose(laplacian, jumps, atol=1e-9)
+    # The streaks of a ramp, which is all border, are gone.
+    axes = np.abs(np.fft.fft2(image))[1:, 0], np.abs(np.fft.fft2(periodic))[1:, 0]
+    assert axes[1].mean() < 0.5 * axes[0].mean()
 
 
 def test_a_turned_image_has_turned_edges() -> None:

@@ -17,6 +17,7 @@ from isocortex.measures.cooccurrence.contrasts import (
 from isocortex.measures.cooccurrence.controls import (
     LatticeBias,
     lattice_bias,
+    periodic_component,
     random_phase,
     turned_by_45,
     white_noise,
@@ -44,6 +45,7 @@ __all__ = [
     "log_luminance",
     "pair_histogram",
     "pair_statistics",
+    "periodic_component",
     "phi_centred",
     "random_phase",
     "relative_directions",

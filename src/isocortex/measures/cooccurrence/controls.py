@@ -28,7 +28,9 @@ def random_phase(log_image: Array, seed: int) -> np.ndarray:
     Parameters
     ----------
     log_image : array, shape (h, w)
-        Any image. Its border meets the opposite one, as in any discrete spectrum.
+        Any image. Its border meets the opposite one, as in any discrete spectrum: their difference
+        is part of it, and comes back as horizontal and vertical streaks that the image does not
+        have. Of `periodic_component` there are none.
     seed : int
         The same seed gives the same image.
 
@@ -42,6 +44,36 @@ def random_phase(log_image: Array, seed: int) -> np.ndarray:
     phases /= np.maximum(np.abs(phases), np.finfo(float).tiny)
     phases[0, 0] = np.sign(image.sum())
     return np.fft.ifft2(np.abs(np.fft.fft2(image)) * phases).real
+
+
+def periodic_component(log_image: Array) -> np.ndarray:
+    """Take from an image the smooth part that makes its borders differ from the opposite ones.
+
+    u = p + s: p is the periodic component of Moisan (J. Math. Imaging Vis. 39:161, 2011), and s,
+    with mean 0, solves ``laplacian(s) = v`` on the torus, v the jumps across the border. It changes
+    an image slowly, and hardly inside.
+
+    Parameters
+    ----------
+    log_image : array, shape (h, w)
+
+    Returns
+    -------
+    numpy.ndarray, shape (h, w)
+        p, with the mean of the image.
+    """
+    image = _plain(log_image)
+    h, w = image.shape
+    jumps = np.zeros_like(image)
+    rows, columns = image[-1] - image[0], image[:, -1] - image[:, 0]
+    jumps[0] += rows
+    jumps[-1] -= rows
+    jumps[:, 0] += columns
+    jumps[:, -1] -= columns
+    modes = [2 * np.cos(2 * np.pi * np.arange(n) / n) for n in (h, w)]
+    laplacian = modes[0][:, None] + modes[1] - 4
+    laplacian[0, 0] = 1.0  # the jumps sum to 0
+    return image - np.fft.ifft2(np.fft.fft2(jumps) / laplacian).real
 
 
 def white_noise(log_image: Array, seed: int) -> np.ndarray:
