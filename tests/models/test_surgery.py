@@ -59,6 +59,50 @@ def test_a_swap_can_be_undone():
     torch.testing.assert_close(back(images), net(images))
 
 
+class Functional(nn.Module):
+    """A network that rectifies once by a module and pools by a function."""
+
+    def __init__(self, rectify: bool) -> None:
+        super().__init__()
+        self.conv, self.relu, self.rectify = nn.Conv2d(1, 2, 3), nn.ReLU(), rectify
+        self.pool, self.gate = nn.MaxPool2d(2), nn.Sigmoid()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.pool(self.relu(self.conv(x)))
+        x = nn.functional.max_pool2d(x * self.gate(x), 2)
+        return x.relu() if self.rectify else x
+
+
+@pytest.mark.parametrize("rectify", [True, False])
+def test_a_network_is_not_swapped_by_halves(rectify):
+    net = Functional(rectify).train()
+    swap(net, activation="tanh", pooling="avg")  # without a shape nothing is known of its forward
+    with pytest.raises(UserError, match="calls max_pool2d as a function"):
+        swap(net, pooling="avg", input_shape=(1, 12, 12))
+    if rectify:
+        with pytest.raises(UserError, match="calls relu as a function"):
+            swap(net, activation="tanh", input_shape=(1, 12, 12))
+    else:
+        assert swap(net, activation="tanh", input_shape=(1, 12, 12)).training
+    assert net.training
+    assert not net.relu._forward_hooks
+
+
+@pytest.mark.parametrize(
+    "name", ["torchvision:alexnet", "torchvision:resnet18", "timm:test_resnet"]
+)
+def test_networks_made_of_modules_pass(name):
+    model = load_model(name)
+    swap(model.network, activation="elu", input_shape=model.input_shape)
+
+
+def test_densenet_rectifies_once_by_a_function():
+    model = load_model("torchvision:densenet121")
+    with pytest.raises(UserError, match="forward of DenseNet calls relu as a function"):
+        swap(model.network, activation="tanh", input_shape=(3, 64, 64))
+    swap(model.network, pooling="avg", input_shape=(3, 64, 64))
+
+
 def test_what_cannot_be_swapped_is_said():
     net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2, dilation=2))
     with pytest.raises(UserError, match="nothing to swap"):

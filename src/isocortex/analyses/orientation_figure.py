@@ -130,7 +130,7 @@ def _message(tables: Mapping[str, pd.DataFrame], network: str) -> str:
     given = table[(table["network"] == GIVEN) & (table["n_units"] >= FEWEST_UNITS)]
     medians = given.groupby("rule", sort=False)["cv_median"].agg(["min", "max"])
     spans = [f"{row['min']:.2f} to {row['max']:.2f} ({rule})" for rule, row in medians.iterrows()]
-    text = f"{network}: medians of layers from {' and '.join(spans)}"
+    text = f"{network}: median circular variance of layers from {' and '.join(spans)}"
     if "reference" in tables:
         text += f"; median of V1 cells {tables['reference']['cv_median'].iloc[0]:.2f}"
     return text

@@ -82,18 +82,19 @@ def orientation(
             cache=kept,
             progress=tree,
         )
+    label = f"{model}, weights {result.provenance['weights']}"
     figure, _ = write_analysis(
         out,
         result.tables,
         {**result.provenance, "warnings": list(result.warnings)},
         {
-            "over_layers": lambda: draw.over_layers(result.tables, model),
-            "distributions": lambda: draw.distributions(result.tables, model),
+            "over_layers": lambda: draw.over_layers(result.tables, label),
+            "distributions": lambda: draw.distributions(result.tables, label),
         },
     )
     for warning in result.warnings:
         say(warning)
-    title = draw.headline(result.tables, model).replace("\n", "; ")
+    title = draw.headline(result.tables, label).replace("\n", "; ")
     write_table(*_rows(result.tables), title=title)
     typer.echo(f"tables and figures: {figure.parent.parent}", err=True)
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from copy import deepcopy
+from typing import Any
 
+import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from isocortex.errors import UserError, unknown
 from isocortex.models.activations import ACTIVATIONS, Abs
@@ -30,6 +35,7 @@ def swap(
     activation: str | None = None,
     pooling: str | None = None,
     also: tuple[type[nn.Module], ...] = (),
+    input_shape: tuple[int, int, int] | None = None,
 ) -> nn.Module:
     """Return a copy of a network with other activations, other poolings, or both.
 
@@ -40,7 +46,7 @@ def swap(
     ----------
     network : nn.Module
         E.g. torchvision's AlexNet. Only modules can be exchanged, not functions that a ``forward``
-        calls.
+        calls; see `input_shape`.
     activation : str, optional
         A name in `activations.ACTIVATIONS`.
     pooling : str, optional
@@ -48,6 +54,10 @@ def swap(
     also : tuple of types
         Further modules that count as activations, e.g. ``(nn.Sigmoid, nn.Identity)`` to undo a
         swap.
+    input_shape : tuple of int, optional
+        (c, h, w) of an image, by default the network's attribute of this name. Where it is known, a
+        network is refused whose ``forward`` calls activations or poolings as functions: it would
+        be exchanged by halves.
 
     Returns
     -------
@@ -57,8 +67,8 @@ def swap(
     Raises
     ------
     UserError
-        If nothing is asked for, a name is unknown, the network has no module of the kind, or a
-        pooling is dilated or returns indices.
+        If nothing is asked for, a name is unknown, the network has no module of the kind or has
+        functions of the kind beside them, or a pooling is dilated or returns indices.
     """
     if activation is None and pooling is None:
         raise UserError("nothing to swap; give activation=, pooling= or both")
@@ -88,7 +98,70 @@ def swap(
                 f"{type(network).__name__} has no {kind} that is a module of its own, so none can "
                 "be exchanged; rewrite its forward with modules"
             )
+    shape = getattr(network, "input_shape", None) if input_shape is None else input_shape
+    if shape is not None:
+        asked_for = {"activation": activation is not None, "pooling": pooling is not None}
+        _refuse_functions(network, shape, [kind for kind, asked in asked_for.items() if asked])
     return changed
+
+
+FUNCTIONS: dict[str, frozenset[str]] = {
+    "activation": frozenset(
+        {"relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "elu", "elu_", "celu", "selu"}
+        | {"gelu", "silu", "mish", "hardswish", "hardtanh", "softplus", "softsign", "tanh"}
+    ),
+    "pooling": frozenset({"max_pool2d", "avg_pool2d", "lp_pool2d"}),
+}
+"""Functions of torch that do what the modules of each kind do, by name."""
+
+
+class _Calls(TorchFunctionMode):
+    """Collects the functions that are called outside of modules of their own kind."""
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        super().__init__()
+        self.names = frozenset().union(*(FUNCTIONS[kind] for kind in kinds))
+        self.inside = 0
+        self.seen: set[str] = set()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        if not self.inside and name.lstrip("_") in self.names:
+            self.seen.add(name.lstrip("_"))
+        return func(*args, **(kwargs or {}))
+
+
+def _refuse_functions(
+    network: nn.Module, shape: tuple[int, int, int], kinds: Sequence[str]
+) -> None:
+    """Raise `UserError` if a forward pass calls functions that no exchange of modules reaches."""
+    calls = _Calls(kinds)
+
+    def enter(*_: object) -> None:
+        calls.inside += 1
+
+    def leave(*_: object) -> None:
+        calls.inside -= 1
+
+    tensor = next(network.parameters(), torch.zeros(()))
+    images = torch.zeros(1, *shape, dtype=tensor.dtype, device=tensor.device)
+    with ExitStack() as stack:
+        for module in network.modules():
+            stack.callback(setattr, module, "training", module.training)
+            if not list(module.children()) and type(module).__module__.startswith("torch.nn"):
+                # Modules of torch, gates such as sigmoids among them, call functions by right.
+                stack.enter_context(module.register_forward_pre_hook(enter))
+                stack.enter_context(module.register_forward_hook(leave))
+        network.eval()
+        with torch.no_grad(), calls:
+            network(images)
+    if calls.seen:
+        raise UserError(
+            f"the forward of {type(network).__name__} calls {', '.join(sorted(calls.seen))} as a "
+            "function, which an exchange of modules does not reach; rewrite it with modules"
+        )
 
 
 def _pool_like(module: nn.Module, pooling: str) -> nn.Module:
