@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from isocortex.errors import UserError
 from isocortex.training.batches import BatchSource, as_source, batches, step_seed, upcoming
+from isocortex.training.devices import chosen_device
 from isocortex.training.objectives import CLASSIFICATION, Objective
 from isocortex.training.optimisers import OptimiserConfig
 from isocortex.training.state import RunState, columns, fingerprint, load_state, save_state
@@ -287,9 +288,7 @@ def evaluate(
 
 
 def _one_device(device: str) -> Fabric:
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, index = device.partition(":")
+    kind, _, index = chosen_device(device).partition(":")
     known = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": torch.backends.mps.is_available()}
     if kind not in known or not (index or "0").isdigit() or int(index or 0) >= known[kind]:
         there = ", ".join(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from isocortex import data as data_room
 from isocortex.errors import UserError, unknown
 from isocortex.execution import Execution
@@ -15,6 +13,7 @@ from isocortex.studies.bertoni2021.config import ARMS, Configuration
 from isocortex.studies.bertoni2021.contours import Contours
 from isocortex.studies.bertoni2021.measuring import MeasureInduced, MeasureNetwork
 from isocortex.studies.bertoni2021.networks import Train
+from isocortex.training.devices import chosen_device
 
 FILES = {
     "cifar10": "images/cifar10_subset.zip",
@@ -119,7 +118,7 @@ class Plan:
             data=self._data,
             data_checksum=checksum,
             checkpoint_every=training.checkpoint_every,
-            device=training_device(training.device),
+            device=chosen_device(training.device),
             **fields,
         )
 
@@ -208,10 +207,3 @@ class Plan:
             )
             for source, train, val in wanted
         ]
-
-
-def training_device(asked: str) -> str:
-    """Return the device that ``auto`` stands for here: it is part of what a training is."""
-    if asked != "auto":
-        return asked
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from isocortex import data as data_room
 from isocortex.errors import UserError
 from isocortex.execution import Execution
@@ -17,6 +15,7 @@ from isocortex.studies.farzmahdi2024.given import MeasureGiven
 from isocortex.studies.farzmahdi2024.measuring import Measure
 from isocortex.studies.farzmahdi2024.networks import Source, Train
 from isocortex.studies.farzmahdi2024.stimuli import Variant, Views
+from isocortex.training.devices import chosen_device
 from isocortex.training.optimisers import OptimiserConfig
 from isocortex.training.recipes import recipe
 
@@ -81,13 +80,6 @@ def schedule(training: Training, source: Source, images: int) -> tuple[Optimiser
         halve_every=training.halve_every or None,
     )
     return own, training.steps, training.batch_size
-
-
-def training_device(asked: str) -> str:
-    """Return the device that ``auto`` stands for here: it is part of what a training is."""
-    if asked != "auto":
-        return asked
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 class Plan:
@@ -172,7 +164,7 @@ class Plan:
             data=self._data,
             data_checksum=checksum,
             checkpoint_every=training.checkpoint_every,
-            device=training_device(training.device),
+            device=chosen_device(training.device),
         )
 
     def measure(

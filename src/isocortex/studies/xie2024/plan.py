@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, cast
 
-import torch
-
 from isocortex import data as data_room
 from isocortex.errors import UserError, unknown
 from isocortex.execution import Execution
@@ -19,6 +17,7 @@ from isocortex.studies.xie2024.config import Configuration
 from isocortex.studies.xie2024.measuring import Compare, Decode, Generalise
 from isocortex.studies.xie2024.networks import UNTRAINED, Train
 from isocortex.studies.xie2024.scenes import SceneImages, meshes
+from isocortex.training.devices import chosen_device
 
 FULL = "full"
 TEST_SEED = 1_000_003
@@ -34,13 +33,6 @@ def v4_files(session: str) -> tuple[str, str]:
     """Return the files of one V4 session."""
     stem = f"neural/v4_cowley_{session}"
     return f"{stem}_responses.npz", f"{stem}_images.zip"
-
-
-def training_device(asked: str) -> str:
-    """Return the device that ``auto`` stands for here: it is part of what a training is."""
-    if asked != "auto":
-        return asked
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 class Plan:
@@ -217,7 +209,7 @@ class Plan:
             batch_size=networks.batch_size,
             learning_rate=networks.learning_rate,
             snapshots=networks.snapshots if followed else 0,
-            device=training_device(networks.device),
+            device=chosen_device(networks.device),
             checkpoint_every=networks.checkpoint_every,
         )
 
