@@ -105,10 +105,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in chosen:
         if name not in names():
             parser.error(f"unknown benchmark {name!r}; known: {', '.join(names())}")
-    written = sections(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
     for name in chosen:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        written[name] = section(name)
+        made = section(name)
+        # Only now: another run may have written its own sections meanwhile.
+        written = sections(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
+        written[name] = made
         kept = [written[n] for n in names() if n in written]
         partial = PAGE.with_suffix(".partial")
         partial.write_text("\n".join([INTRODUCTION, *kept]), encoding="utf-8")
