@@ -5,8 +5,10 @@ import torch
 from torch import nn
 
 from isocortex.errors import UserError
+from isocortex.measures.complexity import PixelRidge, split_by_group
 from isocortex.models import load_model, rnet, rnet_config
 from isocortex.models.rnet import FULL_CHANNELS, NAMES
+from isocortex.recording import record
 from isocortex.stimuli.noise import CONTRAST, pink_noise
 
 
@@ -124,3 +126,18 @@ def test_pink_noise_has_the_spectrum_and_the_contrast_it_says():
     assert slope.item() == pytest.approx(-1, abs=0.25)
     with pytest.raises(UserError, match="size is 1"):
         pink_noise(1, 1)
+
+
+@pytest.mark.parametrize("pooling", ["none", "avg"])
+def test_without_an_activation_every_unit_is_linear_in_the_pixels(pooling):
+    images = pink_noise(500, 12, exponent=0.5)
+    ridge = PixelRidge(images, split_by_group(torch.arange(500) // 2))
+    found = {}
+    for activation in ("identity", "tanh", "relu"):
+        network = rnet(activation, pooling, in_channels=1, input_size=12)
+        responses = record(
+            network, images, network.block_outputs, transform=lambda x: (x - 0.5) / 0.2
+        )
+        found[activation] = [ridge.complexity(responses[b]).value for b in network.block_outputs]
+    assert max(found["identity"]) < 1e-4
+    assert all(0.01 < t < r for t, r in zip(found["tanh"], found["relu"], strict=True))

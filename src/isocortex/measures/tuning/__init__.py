@@ -9,15 +9,12 @@ from isocortex.measures.tuning.curves import (
     orientation_tuning,
     preferred_orientation,
 )
+from isocortex.measures.tuning.distances import BINS, DISTANCES, distance, distance_draws
 from isocortex.measures.tuning.reference import (
-    BINS,
-    DISTANCES,
     Comparison,
     Floor,
     ceiled_similarity,
     compare,
-    distance,
-    distance_draws,
     reference_intervals,
     split_floor,
 )
