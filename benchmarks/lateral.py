@@ -1,13 +1,13 @@
 """Lateral kernels: propagation, group coordinates and permutations against plain loops.
 
 Sizes of the `small` (24 units, side 7) and `full` (64 units, side 11) networks, random positive
-kernels in float64, one thread. Propagation: three steps from every unit, on maps that lose nothing.
-Peers: `torch.conv2d` on all starts at once, the usual way; and a loop over steps, starts and
-displacements that adds shifted maps. Group coordinates: 36 orientations; the peer turns every
-kernel with cubic `scipy.ndimage.map_coordinates` and adds it up pair by pair (another cubic, so the
-results differ by interpolation). Permutations: six statistics of a kernel under 5,000 permuted
-orientations; the peer calls the measures draw by draw, is timed over few draws and given for all.
-The difference is the largest one, over the largest value.
+kernels in float64 unless said, one thread. Propagation: three steps from every unit, on maps that
+lose nothing. Peers: `torch.conv2d` on all starts at once, the usual way; and a loop over steps,
+starts and displacements that adds shifted maps. Group coordinates: 36 orientations; the peer turns
+every kernel with cubic `scipy.ndimage.map_coordinates` and adds it up pair by pair (another cubic,
+so the results differ by interpolation). Permutations: six statistics of a kernel under 5,000
+permuted orientations; the peer calls the measures draw by draw, is timed over few draws and given
+for all. The difference is the largest one, over the largest value.
 """
 
 from __future__ import annotations
@@ -126,13 +126,16 @@ def main() -> list[dict[str, Any]]:
         starts, draws = LOOPED[name]
         label = f"{name}: {n} units, side {side}"
 
-        seconds, ours = timed(lambda k=kernel: propagate(k, steps=STEPS))
-        for peer, other, share in (
-            ("conv2d", lambda k=kernel: by_conv2d(torch.from_numpy(k)).numpy(), 1.0),
-            ("loop", lambda k=kernel, s=starts: by_shifts(k, s), n / starts),
+        single = torch.from_numpy(kernel).float()
+        for peer, other, given, share in (
+            ("conv2d", lambda k=kernel: by_conv2d(torch.from_numpy(k)), kernel, 1.0),
+            ("conv2d, both in float32", lambda k=single: by_conv2d(k), single, 1.0),
+            ("loop", lambda k=kernel, s=starts: by_shifts(k, s), kernel, n / starts),
         ):
+            seconds, ours = timed(lambda k=given: propagate(k, steps=STEPS))
             spent, theirs = timed(other, 1)
-            difference = np.abs(ours[: len(theirs)] - theirs).max() / np.abs(theirs).max()
+            ours, theirs = np.asarray(ours)[: len(theirs)], np.asarray(theirs)
+            difference = np.abs(ours - theirs).max() / np.abs(theirs).max()
             rows.append(row(f"propagation, {label}", peer, seconds, spent * share, difference))
 
         seconds, group = timed(lambda k=kernel, t=theta: group_kernel(k, t, n_alpha=N_ALPHA).kappa)
