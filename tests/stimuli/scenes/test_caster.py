@@ -16,6 +16,7 @@ from isocortex.stimuli.scenes.backgrounds import Backgrounds
 from isocortex.stimuli.scenes.caster import Caster, Pictures
 from isocortex.stimuli.scenes.poses import matrix_from_euler
 from isocortex.stimuli.scenes.sampling import Columns
+from isocortex.stimuli.scenes.spec import SceneSpec
 
 from . import oracle
 
@@ -207,7 +208,9 @@ def test_what_stands_before_the_object_hides_as_much_as_it_does(
         body_centre=[(0, 0, -far - 0.5), (-shift, 0, -near)],
         body_scale=[1.0, scale],
     )
-    assert caster.survey(scenes).visible_fraction[0] == pytest.approx(1 - share, abs=0.02)
+    seen = caster.survey(scenes).visible_fraction[0]
+    assert seen == pytest.approx(1 - share, abs=0.02)
+    assert (seen > SceneSpec().min_visible) == (share < 0.2)  # what the filter accepts
     mask = caster.expose(scenes, 90, 2).mask.mean()
     alone = caster.expose(scene(body_centre=[(0, 0, -far - 0.5)]), 90, 2).mask.mean()
     assert float(mask / alone) == pytest.approx(1 - share, abs=0.02)
