@@ -1,4 +1,4 @@
-"""What is shown: stimulus sets, object views, gratings, glyphs, textures, noise, symmetries."""
+"""What is shown: stimulus sets, object views, latent scenes, gratings, glyphs, textures, noise."""
 
 from isocortex.stimuli.contact_sheet import write_contact_sheet
 from isocortex.stimuli.dead_leaves import dead_leaves
@@ -9,6 +9,7 @@ from isocortex.stimuli.labelled_folders import labelled_images
 from isocortex.stimuli.noise import pink_noise
 from isocortex.stimuli.objects import VIEWS_5, VIEWS_9, object_views
 from isocortex.stimuli.photographs import photographs, whole_photographs
+from isocortex.stimuli.scenes import LatentScenes, SceneSpec
 from isocortex.stimuli.stimulus_set import StimulusSet, concatenate
 from isocortex.stimuli.texture_digits import TextureDigits, texture_digits
 from isocortex.stimuli.textures import textures
@@ -19,6 +20,8 @@ __all__ = [
     "TRANSFORMS",
     "VIEWS_5",
     "VIEWS_9",
+    "LatentScenes",
+    "SceneSpec",
     "StimulusSet",
     "TextureDigits",
     "Transform",

@@ -46,9 +46,15 @@ def pink_noise(
     grain = np.stack(
         [np.random.default_rng([seed, i]).standard_normal((size, size)) for i in range(n)]
     )
-    radius = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
-    radius[0, 0] = np.inf  # no mean
-    values = np.fft.irfft2(np.fft.rfft2(grain) / radius**exponent, s=(size, size))
+    values = shaped(grain, exponent)
     values *= CONTRAST / values.std(axis=(1, 2), keepdims=True)
     images = torch.from_numpy(np.clip(0.5 + values, 0, 1).astype(np.float32))
     return images[:, None].repeat(1, channels, 1, 1)
+
+
+def shaped(grain: np.ndarray, exponent: float) -> np.ndarray:
+    """Return white noise (..., size, size) with amplitudes ``1 / f^exponent``, periodic, mean 0."""
+    size = grain.shape[-1]
+    radius = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
+    radius[0, 0] = np.inf  # no mean
+    return np.fft.irfft2(np.fft.rfft2(grain) / radius**exponent, s=(size, size))

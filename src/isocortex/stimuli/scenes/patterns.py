@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from isocortex.stimuli.noise import shaped
 from isocortex.stimuli.scenes.pictures import ByteArray
 
 _MEAN, _SD = 128.0, 42.0
@@ -14,10 +15,7 @@ def fractal(rng: np.random.Generator, side: int, exponent: float = 1.0) -> ByteA
 
     Mean 128, standard deviation 42 before grey levels are clipped to bytes; random phases.
     """
-    spectrum = np.fft.rfft2(rng.normal(size=(side, side)))
-    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :])
-    frequency[0, 0] = np.inf
-    noise = np.fft.irfft2(spectrum / frequency**exponent, s=(side, side))
+    noise = shaped(rng.normal(size=(side, side)), exponent)
     levels = _MEAN + _SD * noise / noise.std()
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
