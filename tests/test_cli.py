@@ -124,7 +124,17 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
-    for command in ("study", "studies", "encode", "compare", "render", "layers", "data", "doctor"):
+    for command in (
+        "study",
+        "studies",
+        "encode",
+        "compare",
+        "fields",
+        "render",
+        "layers",
+        "data",
+        "doctor",
+    ):
         assert f" {command} " in done.stdout
 
 

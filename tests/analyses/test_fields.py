@@ -1,100 +1,77 @@
+"""First layers of networks and of files, from the command line to the tables."""
+
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import nn
 
-from isocortex.analyses.fields import (
-    blurred_filters,
-    choose,
-    circular_variance,
-    first_layer,
-    fit_filters,
-    principal_colour,
-)
+from isocortex.analyses.fields import FieldSettings, fields, filters_of
+from isocortex.cli import main
 from isocortex.errors import UserError
 
 Bank = Callable[..., np.ndarray]
+QUICK = ["--surrogates", "2", "--permutations", "20", "--banks", "1"]
 
 
-def test_the_principal_colour_of_a_coloured_gabor_is_the_gabor(gabors: Bank) -> None:
-    bank = torch.from_numpy(gabors())
-    colours = torch.tensor([0.5, 1.0, -0.2], dtype=torch.float64)
-    component, outside = principal_colour(bank[:, None] * colours[:, None, None])
-    scale = colours.norm()
-    torch.testing.assert_close(component, bank * scale)
-    torch.testing.assert_close(outside, torch.zeros_like(outside), atol=1e-12, rtol=0)
+@pytest.fixture
+def file(tmp_path: Path, gabors: Bank) -> Path:
+    """Return a file of coloured Gabors of seven pixels."""
+    colours = np.array([0.6, 1.0, 0.8])
+    bank = gabors(12, side=7)[:, None] * colours[:, None, None]
+    np.savez(tmp_path / "bank.npz", other=np.zeros(3), conv1=bank)
+    return tmp_path / "bank.npz"
 
 
-def test_energy_outside_the_principal_colour_is_that_of_what_is_left() -> None:
-    filters = torch.randn(5, 3, 7, 7, dtype=torch.float64)
-    component, outside = principal_colour(filters)
-    left = filters.square().sum(dim=(1, 2, 3)) - component.square().sum(dim=(1, 2))
-    torch.testing.assert_close(outside, left / filters.square().sum(dim=(1, 2, 3)))
-    filters[2] = 0
-    assert float(principal_colour(filters)[1][2]) == 0
+def test_a_file_of_gabors_is_told_from_noise(file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert main(["fields", str(file), "--out", str(out), *QUICK]) == 0
+    filters = pd.read_csv(out / "tables" / "filters.csv")
+    assert filters["retained"].all()
+    assert filters["outside"].max() < 1e-9
+    error = (filters["orientation"] - 15 * np.arange(12) + 90) % 180 - 90
+    assert error.abs().max() < 0.5
+    provenance = json.loads((out / "provenance.json").read_text())
+    assert provenance["analysis"] == "fields"
+    assert provenance["layer"] == "conv1"
+    assert len(provenance["checksums"]) == 64
+    for name in ("filters", "connections"):
+        assert (out / "figures" / f"{name}.png").stat().st_size > 5000
 
 
-def test_gabors_are_retained_with_their_orientation_and_noise_is_not(gabors: Bank) -> None:
-    rng = np.random.default_rng(1)
-    bank = np.concatenate([gabors(noise=0.2), rng.standard_normal((6, 11, 11))])
-    outside = np.zeros(len(bank))
-    outside[0] = 0.5  # a filter of several colours
-    table = fit_filters(bank, outside=outside, surrogates=5)
-    assert table["retained"].tolist() == [False] + [True] * 11 + [False] * 6
-    error = (table["orientation"][:12] - np.arange(12) * 15 + 90) % 180 - 90
-    assert error.abs().median() < 1.5
-    assert (table["gain"][:12] > 0.05).all()
-    assert (table["gain"] - (table["r"] - table["surrogate_r"])).abs().max() < 1e-12
+def test_a_network_with_few_gabors_is_measured_with_a_warning() -> None:
+    settings = FieldSettings(surrogates=2, permutations=20, control_banks=1)
+    found = fields("isocortex:caffe-alexnet", settings=settings)
+    assert found.layer == "conv1"
+    assert len(found.tables["filters"]) == 96
+    assert "too few" in found.warnings[0]
+    assert not found.tables["contrast"]["enough"].any()
 
 
-def test_circular_variance_of_one_orientation_and_of_all() -> None:
-    side = 15
-    place = np.arange(side) - 7
-    grating = np.cos(2 * np.pi * 0.2 * place)[None].repeat(side, axis=0)
-    blob = np.exp(-(place[:, None] ** 2 + place**2) / 8.0)
-    found = circular_variance(np.stack([grating, blob]), np.array([0.2, 0.1]))
-    assert found[0] < 0.25
-    assert found[1] == pytest.approx(1, abs=1e-6)
-    assert np.isnan(circular_variance(blob[None], np.array([np.nan])))[0]
-    turned = circular_variance(np.stack([grating.T, -grating]), np.array([0.2, 0.2]))
-    np.testing.assert_allclose(turned, found[0], atol=1e-9)
+def test_arrays_and_layers_are_found_by_name(file: Path, tmp_path: Path) -> None:
+    weights = torch.randn(4, 3, 5, 5)
+    torch.save({"features.0.weight": weights, "step": 3}, tmp_path / "net.pt")
+    name, found, _ = filters_of(str(tmp_path / "net.pt"), "features.0", None)
+    assert name == "features.0.weight"
+    torch.testing.assert_close(found, weights.double())
+    assert filters_of(str(tmp_path / "net.pt"), None, None)[0] == "features.0.weight"
+    with pytest.raises(UserError, match="conv1"):
+        filters_of(str(file), "conv2", None)
+    with pytest.raises(UserError, match="square"):
+        filters_of(str(file), "other", None)
+    with pytest.raises(UserError, match="cannot read"):
+        filters_of(str(tmp_path / "missing.npz"), None, None)
 
 
-def test_too_few_retained_units_are_replaced_by_the_best() -> None:
-    table = pd.DataFrame(
-        {"unit": range(10), "r": [0.9, 0.85, np.nan, *np.linspace(0.1, 0.7, 7)],
-         "retained": [True, True, *[False] * 8]}
-    )  # fmt: skip
-    few = choose(table, fewest=4)
-    assert not few.enough
-    assert few.units.tolist() == [0, 1, 8, 9]
-    enough = choose(table, fewest=2)
-    assert enough.enough
-    assert enough.units.tolist() == [0, 1]
-
-
-def test_random_filters_pass_the_same_selection() -> None:
-    filters, table = blurred_filters(6, 9, seed=3)
-    assert filters.shape == (6, 9, 9)
-    assert (table["r"] >= 0.8).all()
-    again, _ = blurred_filters(6, 9, seed=3)
-    np.testing.assert_array_equal(filters, again)
-
-
-def test_the_first_layer_is_the_first_convolution_with_large_filters() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 6, 7), nn.Conv2d(6, 2, 5))
-    name, filters = first_layer(network)
-    assert name == "1"
-    assert filters.shape == (6, 4, 7, 7)
-    assert first_layer(network, "2")[0] == "2"
-    with pytest.raises(UserError, match="5 px or more"):
-        first_layer(network, "0")
-    with pytest.raises(UserError, match="known: 0, 1, 2"):
-        first_layer(network, "3")
-    with pytest.raises(UserError, match="no convolution"):
-        first_layer(nn.Linear(2, 2))
+def test_mistakes_are_said_in_a_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path / "out")]
+    assert main(["fields", "isocortex:half", *out, *QUICK]) == 2
+    assert "5 px or more" in capsys.readouterr().err
+    assert main(["fields", "isocortex:half", *out, "--banks", "0"]) == 2
+    assert "--banks is 0" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

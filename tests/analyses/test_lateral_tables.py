@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from isocortex.analyses.association import association_tables
-from isocortex.analyses.first_layers import (
+from isocortex.analyses.fields import (
     FieldSettings,
     contrast,
     control_table,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,8 @@ def filter_bank(pixels: pd.DataFrame, filters: pd.DataFrame, title: str) -> Figu
     """
     table = filters.dropna(subset=["r"])
     table = table.sort_values(["retained", "orientation"], ascending=[False, True])
-    table = table.head(_MOST_FILTERS)
+    if len(table) > _MOST_FILTERS:
+        table = table.iloc[np.linspace(0, len(table) - 1, _MOST_FILTERS).round().astype(int)]
     columns = min(8, len(table))
     rows = -(-len(table) // columns)
     figure = Figure(figsize=(1.05 * columns + 0.9, 2.25 * rows + 0.9), layout="constrained")
@@ -184,34 +185,44 @@ def association_lines(axis: Axes, spread: pd.DataFrame, lines: pd.DataFrame) -> 
     axis.figure.colorbar(shown, ax=axis, label="log10 activity / largest", shrink=0.7)
 
 
-def layer_figures(tables: Tables, name: str) -> dict[str, Figure]:
-    """Return the figures of one first layer, as `measure_first_layer` measured it."""
+def layer_bank(tables: Tables, name: str) -> Figure:
+    """Draw the filters of a first layer, as `measure_first_layer` measured it, with Gabors."""
     filters = tables["filters"]
     kept = int(filters["retained"].sum())
-    few = "" if bool(tables["lateral"]["enough"].all()) else "; too few to conclude from"
-    bank = filter_bank(
-        tables["pixels"],
-        filters,
-        f"{name}: {kept} of {len(filters)} filters are Gabors (* not retained){few}",
-    )
-    lateral = Figure(figsize=(11, 3.9), layout="constrained")
-    left = lateral.add_subplot(1, 3, 1)
+    title = f"{name}: {kept} of {len(filters)} filters are Gabors (* not retained)"
+    if len(filters) > _MOST_FILTERS:
+        title += f"; every {len(filters) / _MOST_FILTERS:.2g}th is shown"
+    return filter_bank(tables["pixels"], filters, title)
+
+
+def layer_connections(tables: Tables, name: str) -> Figure:
+    """Draw the connections that the filters of a first layer induce."""
+    figure = Figure(figsize=(12, 4.4), layout="constrained")
+    left = figure.add_subplot(1, 3, 1)
     strength_by_orientation(left, tables["strength"], ["induced"])
     left.legend(loc="best", fontsize=8)
-    left.set_title("like to like?")
-    middle = lateral.add_subplot(1, 3, 2, projection="polar")
+    left.set_title("by relative orientation")
+    middle = figure.add_subplot(1, 3, 2, projection="polar")
     polar_strength(middle, tables["polar"], ["induced"])
-    middle.set_title("along the contour?", pad=14)
-    right = lateral.add_subplot(1, 3, 3)
+    middle.set_title("like-oriented, by direction", pad=16)
+    right = figure.add_subplot(1, 3, 3)
     orientation_sticks(right, tables["field"])
-    right.set_title("field over co-circles")
+    right.set_title("preferred orientation over co-circles")
     said = "; ".join(
-        f"log {row.statistic.replace('_', ' ')} {row.log_ratio:.2f}"
-        f" (random filters {row.control:.2f})"
+        f"log {row.statistic.replace('_', ' ')} {row.log_ratio:+.2f}"
+        f" (random filters {row.control:+.2f})"
         for row in tables["contrast"].itertuples()
     )
-    lateral.suptitle(f"{name}, induced connections: {said}")
-    return {"filters": bank, "lateral": lateral}
+    few = "" if bool(tables["lateral"]["enough"].all()) else "\n(too few Gabors: the best fits)"
+    figure.suptitle(f"{name}, induced connections: {said}{few}")
+    return figure
+
+
+LAYER_FIGURES: dict[str, Callable[[Tables, str], Figure]] = {
+    "filters": layer_bank,
+    "connections": layer_connections,
+}
+"""The figures of one first layer."""
 
 
 def _square(rows: pd.DataFrame) -> np.ndarray:

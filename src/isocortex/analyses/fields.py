@@ -1,242 +1,323 @@
-"""The filters of any first layer as receptive fields: Gabors, their surrogates, their colour."""
+"""`fields`: the filters of any first layer as receptive fields, and the connections they induce.
+
+Gabors are fitted to the filters; their overlap at every displacement is a lateral kernel, which is
+measured beside permuted orientations and beside banks of blurred random filters.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from isocortex.analyses.association import association_tables
+from isocortex.analyses.filters import (
+    blurred_filters,
+    checked_filters,
+    choose,
+    first_layer,
+    fit_filters,
+    principal_colour,
+)
+from isocortex.analyses.lateral import Tables, Units, kernel_tables, log_where
+from isocortex.analyses.provenance import versions
+from isocortex.data import checksum, read_npz
 from isocortex.errors import UserError, unknown
-from isocortex.measures.receptive_fields import fit_gabor, gabor_null
-from isocortex.measures.receptive_fields.nulls import noise
+from isocortex.measures.lateral import (
+    axial_ratio,
+    displacements,
+    filter_overlap,
+    induced_kernel,
+    pair_strength,
+    positions,
+    retain,
+    strength_curve,
+)
+from isocortex.models import files_checksum, load_model
+from isocortex.models.checkpoints import read_tensors
+from isocortex.statistics import Interval, bootstrap_interval
 
-FEWEST = 8
-"""Retained filters below which nothing is concluded about lateral connections."""
-
-COLOUR = 0.3
-"""Share of a filter's energy outside its principal colour above which it counts as coloured."""
-
-CONTROL_BLUR = 1 / 7
-"""Blur of the random filters of the control, in units of their side: one pixel at 7 x 7."""
-
-_CV_ANGLES = 36
+INDUCED = "induced"
+CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
 
-def first_layer(network: nn.Module, layer: str | None = None) -> tuple[str, Tensor]:
-    """Return name and filters (F, C, s, s) of a convolution that looks at the image.
+@dataclass(frozen=True)
+class FieldSettings:
+    """How a first layer is measured.
 
     Parameters
     ----------
-    network : nn.Module
+    surrogates : int
+        Copies of each filter with random phases.
+    permutations : int
+        Permutations of the orientations.
+    control_banks : int
+        Banks of blurred random filters.
+    seed : int
+    """
+
+    surrogates: int = 20
+    permutations: int = 2000
+    control_banks: int = 20
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class FieldsResult:
+    """What `fields` gives.
+
+    Attributes
+    ----------
+    layer : str
+        The layer, or the array of a file.
+    tables : dict of str to pandas.DataFrame
+        See `measure_first_layer`.
+    provenance : dict
+        Arguments, versions, checksums, time.
+    warnings : tuple of str
+        What the user should know, one line each.
+    """
+
+    layer: str
+    tables: Tables
+    provenance: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def fields(
+    model: str,
+    *,
+    layer: str | None = None,
+    weights: str | None = None,
+    settings: FieldSettings | None = None,
+) -> FieldsResult:
+    """Measure the first layer of a network, or filters that lie in a file.
+
+    Parameters
+    ----------
+    model : str
+        As `load_model` takes it, or the path of an ``.npz`` file or of a checkpoint.
     layer : str, optional
-        Dotted path; the first convolution with square filters of at least 5 px unless given.
+        The convolution, or the array of the file; the first that has filters of 5 px or more
+        unless given.
+    weights : str, optional
+        As `load_model`; published ones where there are any unless given.
+    settings : FieldSettings, optional
+
+    Returns
+    -------
+    FieldsResult
 
     Raises
     ------
     UserError
-        If there is no such layer, or its filters are not square with an odd side of at least 5.
+        If there is no such model, file or layer, or its filters do not fit.
     """
-    convs = {n: m for n, m in network.named_modules() if isinstance(m, nn.Conv2d)}
-    if layer is None:
-        fitting = [n for n, m in convs.items() if m.kernel_size[0] >= 5 and m.groups == 1]
-        if not fitting:
-            raise UserError("the network has no convolution with filters of 5 px or more")
-        layer = fitting[0]
-    if layer not in convs:
-        raise unknown("convolution", layer, convs)
-    conv = convs[layer]
-    height, width = conv.kernel_size
-    if height != width or height < 5 or conv.groups != 1:
-        raise UserError(
-            f"{layer} has filters of {height} x {width} px in {conv.groups} group(s); this needs "
-            "square filters of 5 px or more over all channels"
+    chosen = settings or FieldSettings()
+    began, started = time.perf_counter(), datetime.now(UTC)
+    name, filters, sums = filters_of(model, layer, weights, chosen.seed)
+    tables = measure_first_layer(filters, chosen)
+    warnings = []
+    if not bool(tables["lateral"]["enough"].all()):
+        kept = int(tables["filters"]["retained"].sum())
+        warnings.append(
+            f"{kept} of {len(filters)} filters are Gabors, too few to conclude from: connections "
+            "are shown of those with the best fits"
         )
-    return layer, conv.weight.detach().cpu()
+    provenance = {
+        "analysis": "fields",
+        "model": model,
+        "layer": name,
+        "weights": weights or "default",
+        "settings": asdict(chosen),
+        "started": started.isoformat(timespec="seconds"),
+        "wall_seconds": round(time.perf_counter() - began, 2),
+        "checksums": sums,
+        "versions": versions(),
+    }
+    return FieldsResult(name, tables, provenance, tuple(warnings))
 
 
-def principal_colour(filters: Tensor) -> tuple[Tensor, Tensor]:
-    """Split filters over colour channels into a spatial filter and what it leaves out.
+def filters_of(
+    model: str, layer: str | None, weights: str | None, seed: int = 0
+) -> tuple[str, Tensor, str]:
+    """Return name, filters (F, C, s, s) and checksum of a model's layer or of a file's array."""
+    path = Path(model).expanduser()
+    if path.suffix == ".npz" or path.suffix in CHECKPOINTS:
+        if path.suffix == ".npz":
+            with_arrays = np.load(path, allow_pickle=False).files if path.is_file() else []
+            held = {k: torch.from_numpy(v) for k, v in read_npz(path, with_arrays).items()}
+        else:
+            content = read_tensors(path)
+            held = {k: v for k, v in content.items() if isinstance(v, Tensor)}
+        fitting = [k for k, v in held.items() if v.ndim in (3, 4) and v.shape[-1] >= _SMALLEST]
+        if layer is None and not fitting:
+            raise UserError(f"{model} holds no filters (F, C, s, s) of 5 px or more")
+        name = fitting[0] if layer is None else layer
+        name = f"{name}.weight" if name not in held and f"{name}.weight" in held else name
+        if name not in held:
+            raise unknown(f"array in {model}", name, held)
+        found = held[name].detach().double()
+        found = found[:, None] if found.ndim == 3 else found
+        return name, checked_filters(name, found), checksum(path)
+    published = model.partition(":")[0] in ("torchvision", "timm")
+    asked = weights if weights is not None else ("pretrained" if published else None)
+    network = load_model(model, asked, seed=seed).network
+    name, found = first_layer(network, layer)
+    return name, found, files_checksum(model, asked)
 
-    Each filter, as a matrix channels x pixels, is approximated by its first singular pair.
+
+_SMALLEST = 5
+
+
+def measure_first_layer(filters: Tensor, settings: FieldSettings) -> Tables:
+    """Fit the filters of a layer, and measure the kernel that they induce.
+
+    Gabors are fitted to the first principal colour component of each filter; the overlap sums all
+    channels. Lateral connections are looked at between retained filters (r >= 0.8, energy outside
+    the principal colour at most 0.3); displacements are in pixels of the image.
 
     Parameters
     ----------
     filters : Tensor
         (F, C, s, s).
+    settings : FieldSettings
 
     Returns
     -------
-    component : Tensor
-        (F, s, s): the first right singular vector times its value; its sign is such that the
-        channels enter with a sum that is not negative.
-    outside : Tensor
-        (F,): share of the energy outside, 0 for a filter of one colour or of one channel; 0 for a
-        filter that is zero.
+    dict of str to pandas.DataFrame
+        ``filters`` (see `fit_filters`), ``pixels`` (the principal component), ``lateral``,
+        ``null``, ``strength``, ``field``, ``polar`` (see `kernel_tables`, for the induced
+        kernel), ``association``, ``streamlines``, ``control`` (log ratios of each bank of random
+        filters), ``targets`` (sums by target, for the bootstrap over filters), ``contrast`` (log
+        ratios minus the mean of the control, with 95 % intervals over filters). The lateral
+        tables carry `enough`: whether there were retained filters enough to conclude from.
     """
-    n, c, s, _ = filters.shape
-    u, d, v = torch.linalg.svd(filters.double().reshape(n, c, s * s), full_matrices=False)
-    sign = torch.where(u[:, :, 0].sum(1) < 0, -1.0, 1.0)
-    energy = d.square().sum(1)
-    outside = 1 - d[:, 0].square() / torch.where(energy > 0, energy, 1.0)
-    component = (sign * d[:, 0])[:, None] * v[:, 0]
-    return component.reshape(n, s, s), torch.where(energy > 0, outside, 0.0)
+    component, outside = principal_colour(filters)
+    table = fit_filters(
+        component.numpy(),
+        outside=outside.numpy(),
+        surrogates=settings.surrogates,
+        seed=settings.seed,
+    )
+    chosen = choose(table)
+    table["chosen"] = np.isin(table["unit"], chosen.units)
+    unit, row, column = np.indices(component.shape).reshape(3, -1)
+    pixels = pd.DataFrame(
+        {"unit": unit, "row": row, "column": column, "weight": component.numpy().ravel()}
+    )
+    units = Units(chosen.units, table["orientation"].to_numpy())
+    bank = filters.double().numpy()
+    alive = np.abs(bank).reshape(len(bank), -1).max(axis=1) > 0
+    kernel = np.zeros((len(bank), len(bank), *[2 * bank.shape[-1] - 1] * 2))
+    kernel[np.ix_(alive, alive)] = induced_kernel(filter_overlap(bank[alive]))
+    found = kernel_tables(
+        kernel,
+        bank,
+        units,
+        permutations=settings.permutations,
+        seed=settings.seed,
+        name=INDUCED,
+        against_overlap=False,
+    )
+    found |= association_tables(kernel, bank, units, name=INDUCED, against_overlap=False)
+    side = bank.shape[-1]
+    control = control_table(len(chosen.units), side, settings)
+    targets = target_sums(kernel, units)
+    found |= {"control": control, "targets": targets, "contrast": contrast(targets, control)}
+    for part in found.values():
+        part["enough"] = chosen.enough
+    return {"filters": table, "pixels": pixels, **found}
 
 
-def fit_filters(
-    filters: np.ndarray, *, outside: np.ndarray | None = None, surrogates: int = 20, seed: int = 0
-) -> pd.DataFrame:
-    """Fit Gabors to filters and to surrogates of each, and say which are retained.
+def control_table(n: int, side: int, settings: FieldSettings) -> pd.DataFrame:
+    """Return the log ratios of banks of blurred random filters that pass the same selection."""
+    rows = []
+    for bank in range(settings.control_banks):
+        filters, fits = blurred_filters(n, side, seed=settings.seed + 1000 * (bank + 1))
+        kernel = induced_kernel(filter_overlap(filters))
+        kept = retain(kernel, fits["orientation"].to_numpy())
+        ratios = {
+            "like_ratio": strength_curve(kept.kernel, kept.theta).like_ratio,
+            "axial_ratio": axial_ratio(kept.kernel, kept.theta),
+        }
+        rows.append(
+            {"bank": bank} | {k: float(log_where(k, np.array(v))) for k, v in ratios.items()}
+        )
+    return pd.DataFrame(rows)
 
-    Parameters
-    ----------
-    filters : numpy.ndarray
-        (F, s, s).
-    outside : numpy.ndarray, optional
-        (F,) share of energy outside the principal colour; coloured filters are not retained.
-    surrogates : int
-        Copies of each filter with random phases.
-    seed : int
-        Of the surrogates.
+
+def target_sums(kernel: np.ndarray, units: Units) -> pd.DataFrame:
+    """Return sums and counts by target, of which the ratios over targets are made.
 
     Returns
     -------
     pandas.DataFrame
-        One row a filter: `unit`, `r`, `surrogate_r` and `surrogate_95` (mean and 95 % level over
-        its surrogates), `gain` (r - surrogate_r), `orientation` (deg, contour), `frequency`
-        (cycles/px), `phase` (deg), `sigma_u`, `sigma_v`, `x`, `y` (px), `n_x`, `n_y`, `odd`,
-        `circular_variance`, `outside`, `retained`.
+        `unit`, and `like`, `crossed`, `axial`, `lateral`, each with its count ``n_...``.
     """
-    fit = fit_gabor(filters.astype(np.float64))
-    null = gabor_null(filters.astype(np.float64), "phase", surrogates, seed)
-    share = np.zeros(len(filters)) if outside is None else np.asarray(outside)
-    table = pd.DataFrame(
+    kept = retain(kernel, np.nan_to_num(units.theta), units.units)
+    n, side = len(kept.theta), kernel.shape[-1]
+    apart = ~np.eye(n, dtype=bool)
+    difference = np.abs((kept.theta[None] - kept.theta[:, None] + 90) % 180 - 90)
+    like, crossed = (difference < 22.5) & apart, (difference > 67.5) & apart
+    strength = pair_strength(kept.kernel)
+    x, y = displacements(side)
+    polar = np.rad2deg(np.arctan2(y, x))
+    inside = positions(side, r_min=0.5)
+    from_axis = np.abs((polar - kept.theta[:, None, None] + 90) % 180 - 90)
+    axial, lateral = (from_axis <= 22.5) & inside, (from_axis >= 67.5) & inside
+    pairs = like.astype(float)
+    return pd.DataFrame(
         {
-            "unit": np.arange(len(filters)),
-            "r": fit.r,
-            "surrogate_r": null.mean(axis=0),
-            "surrogate_95": np.quantile(null, 0.95, axis=0),
-            "gain": fit.r - null.mean(axis=0),
-            "orientation": fit.orientation_deg,
-            "frequency": fit.frequency,
-            "phase": fit.phase_deg,
-            "sigma_u": fit.sigma_u,
-            "sigma_v": fit.sigma_v,
-            "x": fit.x,
-            "y": fit.y,
-            "n_x": fit.n_x,
-            "n_y": fit.n_y,
-            "odd": fit.odd,
+            "unit": kept.units,
+            "like": (strength * like).sum(axis=1),
+            "n_like": like.sum(axis=1),
+            "crossed": (strength * crossed).sum(axis=1),
+            "n_crossed": crossed.sum(axis=1),
+            "axial": np.einsum("fg,fgab,fab->f", pairs, kept.kernel, axial),
+            "n_axial": pairs.sum(axis=1) * axial.sum(axis=(1, 2)),
+            "lateral": np.einsum("fg,fgab,fab->f", pairs, kept.kernel, lateral),
+            "n_lateral": pairs.sum(axis=1) * lateral.sum(axis=(1, 2)),
         }
     )
-    table["circular_variance"] = circular_variance(filters, table["frequency"].to_numpy())
-    table["outside"] = share
-    table["retained"] = fit.retained & (share <= COLOUR)
-    return table
 
 
-def circular_variance(filters: np.ndarray, frequency: np.ndarray) -> np.ndarray:
-    """Return 1 - |sum R exp(2 i theta)| / sum R over 36 orientations of gratings.
-
-    R is the amplitude of a filter's answer to a drifting grating of its own frequency.
-
-    Parameters
-    ----------
-    filters : numpy.ndarray
-        (F, s, s).
-    frequency : numpy.ndarray
-        (F,) cycles per pixel; NaN gives NaN.
-
-    Returns
-    -------
-    numpy.ndarray
-        (F,) in [0, 1]: 0 answers one orientation alone, 1 all alike.
-    """
-    side = filters.shape[-1]
-    theta = np.arange(_CV_ANGLES) * np.pi / _CV_ANGLES
-    place = np.arange(side) - (side - 1) / 2
-    k = 2 * np.pi * frequency[:, None]
-    wave_x, wave_y = k * np.cos(theta), k * np.sin(theta)
-    # Separable: exp(i kx x) exp(-i ky y) for each filter and orientation.
-    columns = np.exp(1j * wave_x[..., None] * place)
-    rows = np.exp(-1j * wave_y[..., None] * place)
-    answer = np.abs(np.einsum("fab,fta,ftb->ft", filters, rows, columns))
-    total = answer.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return 1 - np.abs(answer @ np.exp(2j * theta)) / total
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The units whose lateral connections are looked at.
-
-    Attributes
-    ----------
-    units : numpy.ndarray
-        Their numbers.
-    enough : bool
-        Whether they are retained ones, and at least `FEWEST`. If not, they are those with the best
-        fits, and what is measured on them is shown but not concluded from.
-    """
-
-    units: np.ndarray
-    enough: bool
-
-
-def choose(table: pd.DataFrame, fewest: int = FEWEST) -> Chosen:
-    """Return the retained units of a table of `fit_filters`, or the best fits if they are few."""
-    retained = table.loc[table["retained"], "unit"].to_numpy(copy=True)
-    if len(retained) >= fewest:
-        return Chosen(retained, True)
-    defined = table.dropna(subset=["r"])
-    best = defined.nlargest(min(fewest, len(defined)), "r")["unit"].to_numpy()
-    return Chosen(np.sort(best), False)
-
-
-def blurred_filters(n: int, side: int, *, seed: int = 0) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return blurred random filters that a Gabor happens to describe.
-
-    The control of filter-induced connections: as many filters of noise as asked for, each with
-    r >= 0.8, so that they pass the same selection as the filters of a network.
-
-    Parameters
-    ----------
-    n, side : int
-    seed : int
-
-    Returns
-    -------
-    filters : numpy.ndarray
-        (n, side, side).
-    table : pandas.DataFrame
-        `unit`, `r`, `orientation`, `phase`.
-
-    Raises
-    ------
-    UserError
-        If noise of this size hardly ever looks like a Gabor.
-    """
-    kept: list[np.ndarray] = []
-    rows: list[pd.DataFrame] = []
-    for attempt in range(_MOST_BATCHES):
-        drawn = noise(4 * n, side, blur=CONTROL_BLUR * side, seed=seed * _MOST_BATCHES + attempt)
-        fit = fit_gabor(drawn)
-        good = fit.retained
-        kept.append(drawn[good])
+def contrast(targets: pd.DataFrame, control: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+    """Compare the log ratios of a layer with the mean of its control, with 95 % over filters."""
+    rows = []
+    for name, (over, under) in {
+        "like_ratio": ("like", "crossed"),
+        "axial_ratio": ("axial", "lateral"),
+    }.items():
+        reference = control[name].mean()
+        columns = [over, f"n_{over}", under, f"n_{under}"]
+        interval = _ratio_interval(targets[columns].to_numpy(float), resamples)
         rows.append(
-            pd.DataFrame({"r": fit.r, "orientation": fit.orientation_deg, "phase": fit.phase_deg})[
-                good
-            ]
+            {
+                "statistic": name,
+                "log_ratio": interval.estimate,
+                "control": reference,
+                "value": interval.estimate - reference,
+                "low": interval.low - reference,
+                "high": interval.high - reference,
+                "n": interval.n,
+            }
         )
-        if sum(map(len, kept)) >= n:
-            table = pd.concat(rows, ignore_index=True)[:n]
-            table.insert(0, "unit", np.arange(n))
-            return np.concatenate(kept)[:n], table
-    raise UserError(
-        f"blurred noise of {side} px hardly ever looks like a Gabor; take larger filters"
-    )
+    return pd.DataFrame(rows)
 
 
-_MOST_BATCHES = 50
+def _ratio_interval(sums: np.ndarray, resamples: int) -> Interval:
+    def log_ratio(samples: np.ndarray, axis: int) -> np.ndarray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            a, n_a, b, n_b = np.moveaxis(samples.sum(axis=axis), -1, 0)
+            found: np.ndarray = np.log((a / n_a) / (b / n_b))
+        return found
+
+    return bootstrap_interval(sums, log_ratio, n_resamples=resamples)

@@ -8,9 +8,20 @@ from isocortex.cli import study  # isort: skip  # the order of the imports is th
 from isocortex.cli import encode  # isort: skip
 from isocortex.cli import orientation  # isort: skip
 from isocortex.cli import compare  # isort: skip
+from isocortex.cli import fields  # isort: skip
 from isocortex.cli import render  # isort: skip
 from isocortex.cli import inspect  # isort: skip
 from isocortex.cli.main import main
 from isocortex.cli.root import app
 
-__all__ = ["app", "compare", "encode", "inspect", "main", "orientation", "render", "study"]
+__all__ = [
+    "app",
+    "compare",
+    "encode",
+    "fields",
+    "inspect",
+    "main",
+    "orientation",
+    "render",
+    "study",
+]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from isocortex import data as data_room
-from isocortex.analyses.fields import first_layer
-from isocortex.analyses.first_layers import FieldSettings, measure_first_layer
+from isocortex.analyses.fields import FieldSettings, measure_first_layer
+from isocortex.analyses.filters import first_layer
 from isocortex.execution import Step
 from isocortex.models.zoo import load_model
 from isocortex.studies.bertoni2021.measuring import Tables

@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 
 from isocortex.analyses.association import association_tables
-from isocortex.analyses.fields import Chosen, choose, fit_filters
-from isocortex.analyses.first_layers import FieldSettings, measure_first_layer
+from isocortex.analyses.fields import FieldSettings, measure_first_layer
+from isocortex.analyses.filters import Chosen, choose, fit_filters
 from isocortex.analyses.lateral import Units, kernel_tables, log_where, response_correlation
 from isocortex.analyses.model_comparison import comparison_table
 from isocortex.execution import Step
