@@ -19,7 +19,7 @@ from isocortex.analyses.encode_tables import ceiling_table
 from isocortex.brains import Assembly, Card
 from isocortex.cli import main
 from isocortex.errors import UserError
-from isocortex.measures.encoding import k_fold
+from isocortex.measures.encoding import brain_score, k_fold
 from isocortex.measures.encoding.ridge import ALPHAS
 from isocortex.models import load_model, save_weights
 from isocortex.report.style import THEMES, figure_style
@@ -163,6 +163,24 @@ def test_without_repetitions_scores_are_raw(folder: Path) -> None:
     assert {"normalised", "ceiling", "over_random"}.isdisjoint(table.columns)
     assert (table["n_components"].drop("nested choice") == 5).all()
     assert any("no single repetitions" in line for line in result.warnings)
+
+
+def test_the_protocol_of_brain_score(folder: Path) -> None:
+    made = run(folder, "repeated", layers="3", random_seeds=0, method="brainscore")
+    model = load_model(f"file:{folder / 'net.py'}:net")
+    assembly = Assembly.load(folder / "repeated")
+    assert assembly.stimuli is not None
+    assert assembly.trials is not None
+    with torch.no_grad():
+        x = model.network[:4](model.preprocess(assembly.stimuli.images())).flatten(1).numpy()
+    trials = assembly.trials.to_numpy()
+    expected = brain_score(x, assembly.responses.to_numpy(), repetitions=trials)
+    row = rows(made, "given").loc["3"]
+    assert row["r"] == pytest.approx(expected.raw, abs=1e-3)
+    assert row["brainscore_2026"] == pytest.approx(expected.score_2026, rel=0.02)
+    assert row["brainscore_2024"] == pytest.approx(expected.score_2024, rel=0.03)
+    assert row["n_components"] == 25
+    assert 0.3 < row["feve"] < 1.1
 
 
 def test_weights_of_a_checkpoint_are_used_and_its_contents_are_in_the_key(folder: Path) -> None:

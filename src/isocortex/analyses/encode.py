@@ -31,7 +31,7 @@ from isocortex.measures.encoding import AGGREGATIONS
 from isocortex.models import Model, files_checksum, load_model
 from isocortex.recording.devices import usable_device
 
-METHODS = ("ridge", "pls")
+METHODS = ("ridge", "pls", "brainscore")
 SCALINGS = ("centre", "zscore")
 
 
@@ -91,8 +91,9 @@ def encode(
         `default_weights`.
     layers : str or sequence of str
         "all", or names and patterns (``features.*``), in one string parted by commas or as several.
-    method : {"ridge", "pls"}
-        Ridge with the penalty of each neuroid chosen on training data, or partial least squares.
+    method : {"ridge", "pls", "brainscore"}
+        Ridge with the penalty of each neuroid chosen on training data; partial least squares; or
+        Brain-Score's protocol (`brain_score`), which has splits and components of its own.
     folds : int
         Outer folds.
     n_components : int

@@ -6,7 +6,7 @@ import functools
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -18,13 +18,25 @@ from isocortex.brains import Assembly
 from isocortex.errors import UserError, unknown
 from isocortex.execution import Step, tick
 from isocortex.grams import Scaling as AnyScaling
-from isocortex.measures.encoding import Encoding, LayerChoice, best_layer, pls_cv, ridge_cv
+from isocortex.measures.encoding import (
+    Encoding,
+    LayerChoice,
+    as_folds,
+    best_layer,
+    pls_cv,
+    ridge_cv,
+    stratified_shuffle,
+)
+from isocortex.measures.encoding.folds import Fold
 from isocortex.models import load_model
 from isocortex.recording import Grams, Need, grams, preflight
 from isocortex.stimuli import StimulusSet
 
 Scaling = Literal["centre", "zscore"]
-Method = Literal["ridge", "pls"]
+Method = Literal["ridge", "pls", "brainscore"]
+
+BRAINSCORE_SPLITS, BRAINSCORE_COMPONENTS, BRAINSCORE_SEED = 10, 25, 1
+"""Of Brain-Score's protocol, see `measures.encoding.brain_score`."""
 
 SELECTION_FOLDS = 3
 """Folds among the training stimuli on which layers are compared by partial least squares; ridge
@@ -144,7 +156,8 @@ class Encode(Step):
         assembly = presented(source.dataset, source.data, source.n_presentations, source.draw_seed)
         made = source.grams()
         features = ScaledGrams(made, self.device)
-        total = len(features) * (1 if self.method == "ridge" else 1 + self.folds)
+        n_folds = BRAINSCORE_SPLITS if self.method == "brainscore" else self.folds
+        total = len(features) * (1 if self.method == "ridge" else 1 + n_folds)
         done = 0
 
         def method(*arguments: Any, **options: Any) -> Encoding:
@@ -157,7 +170,7 @@ class Encode(Step):
         return best_layer(
             features,
             assembly.responses.to_numpy(),
-            folds=self.folds,
+            folds=outer_folds(self.method, self.folds, assembly, self.seed),
             selection="inner" if self.method == "ridge" else SELECTION_FOLDS,
             how=self.how,
             method=method,
@@ -188,12 +201,13 @@ class EncodePixels(Step):
         assembly = presented(self.dataset, self.data, self.n_presentations, self.draw_seed)
         assert assembly.stimuli is not None
         y = assembly.responses.to_numpy()
+        folds = outer_folds(self.method, self.folds, assembly, self.seed)
         found = {}
         for side in (*self.sides, None):
             made = pixel_gram(assembly.stimuli, side, self.scaling)
             name = "pixels" if side is None else f"pixels {side} x {side}"
             found[name] = fit(self.method, self.n_components)(
-                scaled(made, self.device), y, folds=self.folds, gram=True, seed=self.seed
+                scaled(made, self.device), y, folds=folds, gram=True, seed=self.seed
             )
         return found
 
@@ -209,12 +223,29 @@ def pixel_gram(stimuli: StimulusSet, side: int | None, scaling: AnyScaling) -> n
 
 
 def fit(method: str, n_components: int) -> Any:
-    """Return `ridge_cv` with leave-one-out, or `pls_cv` with that many components."""
+    """Return `ridge_cv` with leave-one-out, or `pls_cv` with the components of the method."""
     if method == "ridge":
         return functools.partial(ridge_cv, inner="loo")
     if method == "pls":
         return functools.partial(pls_cv, n_components=n_components)
-    raise unknown("method", method, ("ridge", "pls"))
+    if method == "brainscore":
+        return functools.partial(pls_cv, n_components=BRAINSCORE_COMPONENTS)
+    raise unknown("method", method, get_args(Method))
+
+
+def outer_folds(method: str, folds: int, assembly: Assembly, seed: int) -> list[Fold]:
+    """Return the folds that are reported: random ones, or the splits of Brain-Score's protocol.
+
+    These are 10 random tenths, stratified by the column `object_name` of the presentations where
+    there is one, drawn with the protocol's own seed.
+    """
+    if method != "brainscore":
+        return as_folds(folds, len(assembly), seed=seed)
+    table = assembly.presentations
+    labels = table["object_name"] if "object_name" in table else np.zeros(len(table))
+    return stratified_shuffle(
+        np.asarray(labels), BRAINSCORE_SPLITS, test_share=0.1, seed=BRAINSCORE_SEED
+    )
 
 
 class ScaledGrams(Mapping[str, Tensor]):

@@ -127,7 +127,7 @@ class _Scoring:
         }
         if self._ceilings is not None and self._reliability is not None:
             share = self._interval([self._normalised(result)], [1.0], "neuroids")
-            consistency = float(np.nanmedian(self._reliability))
+            consistency = _median_of(self._reliability)
             top = bootstrap_interval(
                 self._ceilings, np.median, n_resamples=self._options["n_resamples"], nan="drop"
             )
@@ -140,12 +140,12 @@ class _Scoring:
                 "normalised_high": share.high,
                 "brainscore_2024": normalise(raw.estimate, consistency, "brainscore_2024"),
                 "brainscore_2026": normalise(raw.estimate, consistency, "brainscore_2026"),
-                "feve": float(np.nanmedian(self._feve(result))),
+                "feve": _median_of(self._feve(result)),
             }
         if result.alphas is not None:
-            row["alpha"] = float(np.nanmedian(result.alphas))
+            row["alpha"] = _median_of(result.alphas)
         if result.n_components is not None:
-            row["n_components"] = float(np.nanmedian(result.n_components))
+            row["n_components"] = _median_of(result.n_components)
         row |= {
             "n_neuroids": int(kept.sum()),
             "n_dropped": int((~kept).sum()),
@@ -175,7 +175,9 @@ class _Scoring:
         return replace(result, fold_scores=result.fold_scores / self._ceilings)
 
     def _feve(self, result: Encoding) -> np.ndarray:
-        return np.asarray(feve(self._trials, result.predictions))
+        assert self._trials is not None
+        tested = np.isfinite(result.predictions).any(axis=1)  # random splits may leave some out
+        return np.asarray(feve(self._trials[:, tested], result.predictions[tested]))
 
     def _interval(
         self, results: Sequence[Encoding], weights: Sequence[float], over: str
@@ -200,6 +202,12 @@ def _choice_table(networks: dict[str, LayerChoice]) -> pd.DataFrame:
             (layer,) = np.unique(chosen[chosen >= 0])
             rows.append({"network": name, "fold": fold, "layer": choice.layers[layer]})
     return pd.DataFrame(rows)
+
+
+def _median_of(values: np.ndarray) -> float:
+    """Median of the defined ones; NaN if there is none."""
+    defined = values[np.isfinite(values)]
+    return float(np.median(defined)) if len(defined) else float("nan")
 
 
 def _median(values: np.ndarray) -> np.ndarray:

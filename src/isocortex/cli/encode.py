@@ -29,7 +29,7 @@ def encode(
     layers: Annotated[
         str, typer.Option("--layers", help="all, or names and patterns parted by commas.")
     ] = "all",
-    method: Annotated[str, typer.Option("--method", help="ridge or pls.")] = "ridge",
+    method: Annotated[str, typer.Option("--method", help="ridge, pls or brainscore.")] = "ridge",
     folds: Annotated[int, typer.Option("--folds", help="Outer folds.")] = 5,
     components: Annotated[int, typer.Option("--components", help="Of pls.")] = 25,
     scaling: Annotated[

@@ -52,6 +52,16 @@ def test_variance_parts_by_loops() -> None:
         assert noise[t] == pytest.approx(np.mean(each))
 
 
+def test_feve_of_presentations_without_a_prediction_is_unknown() -> None:
+    x = np.random.default_rng(0).normal(size=(4, 30, 3)) + np.arange(30)[:, None]
+    predictions = x.mean(axis=0)
+    predictions[5, 1] = np.nan
+    result = encoding.feve(x, predictions)
+    assert np.isnan(result).tolist() == [False, True, False]
+    rest = encoding.feve(np.delete(x, 5, axis=1), np.delete(predictions, 5, axis=0))
+    assert np.isfinite(rest).all()
+
+
 def test_feve_of_the_signal_is_one_and_of_the_mean_zero() -> None:
     values = []
     for seed in range(20):

@@ -114,7 +114,8 @@ def feve(repetitions: Array, predictions: Array) -> Array:
     Returns
     -------
     array, shape (t,)
-        NaN where nothing can be explained (``V_noise >= V_total``).
+        NaN where nothing can be explained (``V_noise >= V_total``), and where a presentation has
+        no prediction: leave such presentations out of both.
 
     Raises
     ------
@@ -130,6 +131,7 @@ def feve(repetitions: Array, predictions: Array) -> Array:
     # ddof 1 as in the variances, so that the mean of the trials itself scores 0.
     count = (~x.isnan()).flatten(end_dim=1).sum(dim=0)
     mse = (x - p).square().flatten(end_dim=1).nansum(dim=0) / (count - 1)
+    mse = torch.where(p.isnan().any(dim=0), torch.nan, mse)
     explainable = total - noise
     rounding = 64 * torch.finfo(x.dtype).eps * x.square().flatten(end_dim=1).nanmean(dim=0)
     return like(
