@@ -181,6 +181,7 @@ def test_without_recorded_cells_it_says_so(folder: Path, monkeypatch: pytest.Mon
     assert alone.tables["layers"]["cv_median"].notna().any()
     assert any("are absent, as no data folder is named" in w for w in alone.warnings)
     assert alone.provenance["reference"] == "absent"
+    assert not any("its control" in w for w in alone.warnings)
     with figure_style():
         assert "absent" in headline(alone.tables, "net")
         assert len(over_layers(alone.tables, "net").axes) == 1

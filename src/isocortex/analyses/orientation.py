@@ -189,7 +189,7 @@ def orientation(
         "versions": versions(),
         "timings": timing_rows(execution.timings),
     }
-    warnings = _warnings(tables, folder, is_random, left_out)
+    warnings = _warnings(tables, folder, is_random and bool(twin_seeds), left_out)
     return OrientationResult(tables, provenance, tuple(warnings))
 
 
@@ -231,7 +231,10 @@ def _check(stimuli: str, random_seeds: int, n_draws: int, batch_size: int) -> No
 
 
 def _warnings(
-    tables: dict[str, pd.DataFrame], folder: Path | None, is_random: bool, left_out: Sequence[str]
+    tables: dict[str, pd.DataFrame],
+    folder: Path | None,
+    both_random: bool,
+    left_out: Sequence[str],
 ) -> list[str]:
     found = []
     if "reference" not in tables:
@@ -240,7 +243,7 @@ def _warnings(
             f"the recorded cells (Ringach 2002) are absent, as {where}: distributions are given "
             "without a comparison"
         )
-    if is_random:
+    if both_random:
         found.append("the network itself has random weights; its control has those of other seeds")
     own = tables["layers"][tables["layers"]["network"] == GIVEN]
     silent = int(own["n_silent"].sum())

@@ -18,6 +18,9 @@ from isocortex.analyses.orientation_steps import GIVEN, RECORDED, RULES
 FEWEST_UNITS = 20
 """Layers with fewer units that answer have no distribution to speak of."""
 
+CROWDED = 40
+"""With more layers than this marks are small."""
+
 NAMES = {
     "clip": "negative responses set to 0 (clip)",
     "blanksub": "response to grey subtracted (blanksub)",
@@ -158,7 +161,7 @@ def _variances(
         rows = given[given["rule"] == rule].set_index("layer").loc[names]
         x = np.arange(len(names)) + shift
         axes.vlines(x, rows["cv_q25"], rows["cv_q75"], color=colour, lw=2.2, alpha=0.65)
-        axes.plot(x, rows["cv_median"], mark, color=colour, label=NAMES[rule])
+        axes.plot(x, rows["cv_median"], mark, color=colour, ms=_size(names), label=NAMES[rule])
     axes.set(ylim=(-0.02, 1.02), ylabel="circular variance\n(median, quartiles)")
 
 
@@ -175,7 +178,7 @@ def _distances(axes: Axes, table: pd.DataFrame, names: list[str], reference: pd.
         axes.vlines(
             x, rows["wasserstein_low"], rows["wasserstein_high"], color=colour, lw=1.4, alpha=0.8
         )
-        axes.plot(x, rows["wasserstein"], mark, color=colour)
+        axes.plot(x, rows["wasserstein"], mark, color=colour, ms=_size(names))
         other = twins[twins["rule"] == rule].groupby("layer")["wasserstein"].mean()
         if len(other):
             axes.plot(
@@ -184,11 +187,16 @@ def _distances(axes: Axes, table: pd.DataFrame, names: list[str], reference: pd.
                 mark,
                 mfc="none",
                 color=colour,
-                ms=4.5,
+                ms=0.9 * _size(names),
                 label=f"random weights ({rule})",
             )
     top = table[["wasserstein", "wasserstein_high"]].max().max()
     axes.set(ylim=(0, max(0.1, 1.06 * top)), ylabel="Wasserstein-1 distance\nfrom V1 cells (95 %)")
+
+
+def _size(names: list[str]) -> float:
+    """Return the size of a mark in points."""
+    return 5.0 if len(names) <= CROWDED else 3.0
 
 
 def _until(name: str) -> mpl.colors.Colormap:
