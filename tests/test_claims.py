@@ -60,6 +60,21 @@ def test_rule(test: str, low: float, high: float, verdict: str) -> None:
     assert (judged.reason != "") == (verdict == "not tested")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.21, 0.5, "shown"),
+        (0.1, 0.5, "not shown"),
+        (0.01, 0.19, "not shown"),  # smaller than the effect of interest, of the right sign
+        (-0.1, 0.0, "not shown"),
+        (-0.1, -0.01, "contradicted"),
+    ],
+)
+def test_a_part_may_be_contradicted_below_0_alone(low: float, high: float, verdict: str) -> None:
+    claim = Claim("F0", "s", "", (Part("s", "s", "above", 0.2, against=0.0),))
+    assert judge(claim, {"s": interval(low, high)}).verdict == verdict
+
+
 FINITE = st.floats(-2, 2)
 
 
@@ -177,6 +192,8 @@ def test_declaration_is_data_with_a_checksum() -> None:
     assert checksum == declaration_checksum(claims[::-1])
     moved = replace(claims[1], parts=(replace(claims[1].parts[0], threshold=0.1),))
     assert declaration_checksum([claims[0], moved]) != checksum
+    gentler = replace(claims[1], parts=(replace(claims[1].parts[0], against=0.0),))
+    assert declaration_checksum([claims[0], gentler]) != checksum
     with pytest.raises(UserError, match="twice: F9"):
         declaration_checksum([three(), three()])
 
@@ -188,6 +205,9 @@ def test_wrong_declarations_are_refused() -> None:
         Part("s", "s", "band", 0.0)
     with pytest.raises(UserError, match="threshold"):
         Part("s", "s", "above", math.inf)
+    for test, against in (("below", 0.0), ("band", 0.0), ("above", 0.3), ("above", -math.inf)):
+        with pytest.raises(UserError, match="against"):
+            Part("s", "s", test, 0.2, against=against)
     with pytest.raises(UserError, match="no part"):
         Claim("F0", "s", "", ())
     with pytest.raises(UserError, match="differ"):

@@ -47,12 +47,17 @@ class Part:
         ``s > threshold``, ``s < threshold`` or ``|s| < threshold``.
     threshold : float
         In the units of the statistic; above 0 for a band.
+    against : float, optional
+        Of "above" alone: what an interval must lie below to contradict, at most the threshold,
+        which it is by default. With 0 an effect of the right sign that is smaller than the one of
+        interest does not contradict.
     """
 
     name: str
     text: str
     test: str
     threshold: float
+    against: float | None = None
 
     def __post_init__(self) -> None:
         if self.test not in TESTS:
@@ -61,6 +66,13 @@ class Part:
             raise UserError(
                 f"part {self.name!r}: threshold {self.threshold} must be finite, above 0 for a band"
             )
+        if self.against is not None and not (
+            self.test == "above" and -math.inf < self.against <= self.threshold
+        ):
+            raise UserError(
+                f"part {self.name!r}: against={self.against} is for test 'above', and at most its "
+                "threshold"
+            )
 
     @property
     def criterion(self) -> str:
@@ -68,12 +80,15 @@ class Part:
         return TESTS[self.test].format(self.threshold)
 
     def judge(self, interval: Interval) -> Verdict:
-        """Judge one interval: shown if it lies wholly inside, contradicted if wholly outside."""
+        """Judge one interval: shown if it lies wholly inside, contradicted if wholly outside.
+
+        Outside of "above" is what lies below `against`, or else below the threshold.
+        """
         if not interval.defined:
             return Verdict.NOT_TESTED
         low, high, c = interval.low, interval.high, self.threshold
         inside, outside = {
-            "above": (low > c, high < c),
+            "above": (low > c, high < (c if self.against is None else self.against)),
             "below": (high < c, low > c),
             "band": (-c < low and high < c, low > c or high < -c),
         }[self.test]
@@ -174,11 +189,12 @@ def judge(
 ) -> Judgement:
     """Judge a claim from the intervals of its parts.
 
-    ``s > c`` is shown if the interval lies above c, contradicted if below, else not shown;
-    ``s < c`` likewise; ``|s| < b`` is shown if the interval lies within the band, contradicted if
-    wholly outside. Shown needs all parts; one contradicted part contradicts. With fewer seeds than
-    the claim needs the verdict is "not tested" and the numbers are kept. A part without an
-    interval, or with undefined bounds, leaves the claim not tested unless another contradicts it.
+    ``s > c`` is shown if the interval lies above c, contradicted if below (or below another value
+    that the part declares, see `Part`), else not shown; ``s < c`` likewise; ``|s| < b`` is shown if
+    the interval lies within the band, contradicted if wholly outside. Shown needs all parts; one
+    contradicted part contradicts. With fewer seeds than the claim needs the verdict is "not tested"
+    and the numbers are kept. A part without an interval, or with undefined bounds, leaves the claim
+    not tested unless another contradicts it.
 
     Parameters
     ----------
@@ -311,5 +327,9 @@ def declaration_checksum(claims: Sequence[Claim]) -> str:
     if twice:
         raise UserError(f"claims are declared twice: {', '.join(twice)}; ids must differ")
     declared = [dataclasses.asdict(c) for c in sorted(claims, key=lambda c: c.id)]
+    for claim in declared:
+        for part in claim["parts"]:
+            if part["against"] is None:  # as if it were not there: older declarations had none
+                del part["against"]
     text = json.dumps(declared, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -139,10 +139,19 @@ def test_planted_effects_are_shown() -> None:
 
 def test_reversed_effects_are_contradicted() -> None:
     bad = {"category": 0.5, UNTRAINED: 0.4, **dict.fromkeys(SPATIAL, 0.2)}
-    found = verdicts(tables(alignment=alignment(bad), cka=cka(0.5, 0.8, 0.0)))
+    found = verdicts(tables(alignment=alignment(bad), cka=cka(0.5, 0.8, -0.1)))
     for name in ("X1", "X2", "X7"):
         assert found[name] is Verdict.CONTRADICTED
     assert found["X6"] is Verdict.CONTRADICTED
+
+
+def test_a_small_effect_of_the_right_sign_does_not_contradict() -> None:
+    assert verdicts(tables(cka=cka(0.9, 0.8, 0.05)))["X6"] is Verdict.NOT_SHOWN
+    for claim in CLAIMS:
+        for part in claim.parts:
+            share = part.name.startswith("share")
+            if part.test == "above" and part.threshold and not share:
+                assert part.against == 0, part.name
 
 
 def test_few_seeds_test_nothing() -> None:

@@ -29,7 +29,13 @@ DIRECTION = "direction only"
 
 
 def _above(name: str, text: str, threshold: float = 0.0) -> Part:
-    return Part(name, text, "above", threshold)
+    """Differences and correlations are contradicted below 0 only (specification, 5.4)."""
+    return Part(name, text, "above", threshold, against=0.0 if threshold else None)
+
+
+def _share(name: str, text: str) -> Part:
+    """Shares are contradicted below one half."""
+    return Part(name, text, "above", 0.5)
 
 
 def _alignment(region: str, name: str, where: str) -> tuple[Claim, Claim]:
@@ -189,7 +195,7 @@ CLAIMS: tuple[Claim, ...] = (
         "X14",
         "Early visual cortex maps to an earlier layer than IT",
         "table of layers",
-        (_above("share EVC before IT", "share of networks whose EVC layer precedes", 0.5),),
+        (_share("share EVC before IT", "share of networks whose EVC layer precedes"),),
         SEEDS,
         "code",
     ),
@@ -198,7 +204,7 @@ CLAIMS: tuple[Claim, ...] = (
         "IT does not map to the last stage; V4 maps earlier in spatial than in category networks",
         "table of layers",
         (
-            _above("share IT before layer4", "share of networks with IT before layer4", 0.5),
+            _share("share IT before layer4", "share of networks with IT before layer4"),
             _above("V4 stage category - spatial", "stage of V4: category minus spatial"),
         ),
         SEEDS,
