@@ -51,6 +51,19 @@ def test_the_model_that_was_planted_is_found(gabors: Bank, planted: np.ndarray) 
     assert abs(table.loc["isotropic", "r2"]) < 1e-9
 
 
+def test_models_are_scaled_as_the_kernel_is(gabors: Bank) -> None:
+    """A kernel that is a model agrees with it fully, however much input its targets have."""
+    filters = gabors(N, noise=0.5)
+    theta = np.random.default_rng(1).uniform(0, 180, N)
+    overlap, _ = overlap_of(filters, SIDE)
+    table = comparison_table(overlap, filters, Units(np.arange(N), theta), splits=2)
+    assert table.set_index("model").loc["overlap", "r2"] == pytest.approx(1, abs=1e-9)
+    grid, kernels = process_kernels(SIDE)
+    contours = plant(kernels["direction"][3], grid, theta, SIDE)
+    table = comparison_table(contours, filters, Units(np.arange(N), theta), splits=2)
+    assert table.set_index("model").loc["direction", "r2"] == pytest.approx(1, abs=1e-3)
+
+
 def test_contours_are_one_more_model(gabors: Bank, planted: np.ndarray) -> None:
     _, kernels = process_kernels(SIDE)
     table = comparison_table(

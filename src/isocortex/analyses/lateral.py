@@ -169,7 +169,7 @@ def kernel_tables(
     kept = retain(kernel, theta, chosen.units)
     kernels = {name: kept.kernel}
     others = ({OVERLAP: overlap} if against_overlap else {}) | dict(references or {})
-    kernels |= {what: _same_units(other, kept.units) for what, other in others.items()}
+    kernels |= {what: same_units(other, kept.units) for what, other in others.items()}
     slope = np.nan
     if against_overlap:
         kernels[RESIDUAL], slope = residual(kept.kernel, kernels[OVERLAP])
@@ -199,7 +199,7 @@ def kernel_tables(
     }
 
 
-def _same_units(kernel: np.ndarray, units: np.ndarray) -> np.ndarray:
+def same_units(kernel: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Cut a reference down to the units of the kernel; a unit that nothing reaches stays, at 0."""
     cut = kernel[units][:, units] * ~np.eye(len(units), dtype=bool)[..., None, None]
     total = (np.abs(cut) * positions(kernel.shape[-1])).sum(axis=(1, 2, 3), keepdims=True)

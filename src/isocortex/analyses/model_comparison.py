@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isocortex.analyses.lateral import OVERLAP, Units, overlap_of
+from isocortex.analyses.lateral import OVERLAP, Units, overlap_of, same_units
 from isocortex.measures.lateral import baseline_kernels, compare_models, rectify, retain
 from isocortex.measures.se2 import (
     Grid,
@@ -64,6 +64,9 @@ def comparison_table(
 ) -> pd.DataFrame:
     """Compare the positive part of a kernel with models, on targets left out of the fit.
 
+    Models are treated as the kernel is: no self pairs, every target scaled to the same total input,
+    the positive part.
+
     Parameters
     ----------
     kernel, filters, chosen
@@ -92,13 +95,17 @@ def comparison_table(
         name: [plant(one, grid, kept.theta, side) for one in kernels]
         for name, kernels in processes.items()
     }
-    cut = overlap[kept.units][:, kept.units]
-    models[OVERLAP] = [rectify(cut)]
+    models[OVERLAP] = [overlap[kept.units][:, kept.units]]
     if contours is not None:
         counted = Grid(side=contours.shape[-1], n_theta=2 * len(contours))
         models["contours"] = [plant(contours.astype(np.float64), counted, kept.theta, side)]
     models |= {k: [v] for k, v in baseline_kernels(kept.theta, side).items()}
-    found = compare_models(rectify(kept.kernel), kept.theta, models, n_splits=splits, seed=seed)
+    everyone = np.arange(len(kept.units))
+    scaled = {
+        name: [rectify(same_units(one, everyone)) for one in candidates]
+        for name, candidates in models.items()
+    }
+    found = compare_models(rectify(kept.kernel), kept.theta, scaled, n_splits=splits, seed=seed)
     names = {"direction": DIRECTION, "diffusion": DIFFUSION}
     rows: list[dict[str, Any]] = []
     for model, agreement in found.models.items():
