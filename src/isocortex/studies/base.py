@@ -25,6 +25,7 @@ Tables = dict[str, pd.DataFrame]
 
 STUDIES = {
     "bertoni2021": "isocortex.studies.bertoni2021.study",
+    "farahat2025": "isocortex.studies.farahat2025.study",
     "farzmahdi2024": "isocortex.studies.farzmahdi2024.study",
     "xie2024": "isocortex.studies.xie2024.study",
 }

@@ -1,0 +1,208 @@
+"""Networks against areas: ridge regression neuron by neuron, and similarity of RDMs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from isocortex.errors import UserError
+from isocortex.execution import Step
+from isocortex.measures.encoding import feve, pearson_r, r2, validated_ridge
+from isocortex.measures.similarity import compare_rdms, rdm
+from isocortex.models.rnet import SMALL_IMAGE
+from isocortex.studies.farahat2025.areas import Area, Recorded, Shown, SimulatedArea, objects92
+from isocortex.studies.farahat2025.networks import Network, blocks
+
+PIXELS = {"configuration": "pixels", "arm": "pixels", "norm": "", "seed": 0, "control_seed": 0}
+"""Keys of the floor: the pixels themselves."""
+
+MOMENTS = ("n", "y", "p", "yy", "pp", "yp")
+"""Sums over a group of presentations from which a correlation can be made again."""
+
+
+class Encode(Step):
+    """Predict every neuron of an area from the blocks of a network, or from pixels."""
+
+    _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("batch_size",)
+    network: Network | None
+    recorded: Recorded | None = None
+    simulated: SimulatedArea | None = None
+    n_pred: int
+    folds_run: int
+    batch_size: int
+
+    @property
+    def area(self) -> Area:
+        """The area."""
+        found = self.recorded or self.simulated
+        assert found is not None
+        return found
+
+    @property
+    def title(self) -> str:
+        """Name in the terminal."""
+        return f"{self.area.name}, {self.network.title if self.network else 'pixels'}"
+
+    def compute(self) -> dict[str, pd.DataFrame]:
+        """Return tables: ``scores`` of neurons and, for grouped areas, ``moments``.
+
+        In each fold the block with the highest mean R2 on the validation rows is the one that is
+        tested. Correlations are means over folds.
+        """
+        shown = self.area.shown()
+        predictors = self._predictors(shown)
+        keys = {"area": self.area.name, **(self.network.labels() if self.network else PIXELS)}
+        rows, moments = [], []
+        predicted = np.full_like(shown.responses, np.nan)
+        for fold, parts in enumerate(shown.parts[: self.folds_run]):
+            fits = [validated_ridge(x, shown.responses, parts) for x in predictors]
+            best = int(np.argmax([np.nanmean(fit.validation_r2) for fit in fits]))
+            test = parts[2]
+            for block, fit in enumerate(fits):
+                rows.append(
+                    pd.DataFrame(
+                        {
+                            "fold": fold,
+                            "block": block + 1,
+                            "chosen": block == best,
+                            "neuroid": range(shown.responses.shape[1]),
+                            "kind": shown.kinds,
+                            "r": pearson_r(shown.responses[test], fit.predictions),
+                            "r2": r2(shown.responses[test], fit.predictions),
+                            "fev": _fev(shown, test, fit.predictions),
+                            "n_pred": predictors[block].shape[1],
+                            "n_constant": fit.n_constant,
+                        }
+                    )
+                )
+            predicted[test] = fits[best].predictions
+        table = pd.concat(rows, ignore_index=True)
+        scores = (
+            table.groupby(["block", "chosen", "neuroid", "kind"], sort=False)
+            .agg(
+                r=("r", "mean"), r2=("r2", "mean"), fev=("fev", "mean"), folds=("fold", "size"),
+                n_pred=("n_pred", "first"), n_constant=("n_constant", "max"),
+            )
+            .reset_index()
+        )  # fmt: skip
+        final = (
+            table[table["chosen"]]
+            .groupby(["neuroid", "kind"], sort=False)
+            .agg(r=("r", "mean"), r2=("r2", "mean"), fev=("fev", "mean"), block=("block", "median"))
+            .reset_index()
+        )
+        if shown.groups is not None:
+            moments.append(_moments(shown, predicted))
+        found = {"encoding": final, "encoding_blocks": _by_block(scores)}
+        if moments:
+            found["moments"] = pd.concat(moments, ignore_index=True)
+        return {name: _keyed(part, keys) for name, part in found.items()}
+
+    def _predictors(self, shown: Shown) -> list[np.ndarray]:
+        """Return `n_pred` units of each block, the same places for all networks of a seed."""
+        if self.network is None:
+            return [shown.images.mean(dim=1).flatten(1).numpy()]
+        train = shown.images[torch.from_numpy(shown.train)]
+        maps = blocks(self.network.network(train), shown.images, self.batch_size)
+        if shown.images.shape[-1] < SMALL_IMAGE:
+            maps = maps[:2]
+        return [drawn(m.flatten(1), self.n_pred, self.network.seed, k) for k, m in enumerate(maps)]
+
+
+def drawn(units: Tensor, n_pred: int, seed: int, block: int) -> np.ndarray:
+    """Return `n_pred` of the units (n, p); a block with fewer is taken whole.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than 50 units, which would compare unlike numbers of predictors.
+    """
+    if units.shape[1] < min(n_pred, 50):
+        raise UserError(
+            f"block {block + 1} has {units.shape[1]} units, too few for n_pred={n_pred}; show "
+            "larger images"
+        )
+    order = np.random.default_rng([seed, block]).permutation(units.shape[1])[:n_pred]
+    return units[:, torch.from_numpy(np.sort(order))].numpy()
+
+
+def _by_block(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over neurons for each block, chosen or not."""
+    return (
+        scores.groupby("block")
+        .agg(r=("r", "mean"), r2=("r2", "mean"), n_pred=("n_pred", "first"),
+             n_constant=("n_constant", "max"))
+        .reset_index()
+    )  # fmt: skip
+
+
+def _fev(shown: Shown, test: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    if shown.trials is None:
+        return np.full(predictions.shape[1], np.nan)
+    return np.asarray(feve(shown.trials[:, test], predictions))
+
+
+def _moments(shown: Shown, predicted: np.ndarray) -> pd.DataFrame:
+    """Return the sums of every group of presentations and neuron, over the rows tested."""
+    assert shown.groups is not None
+    tested = np.isfinite(predicted).all(axis=1)
+    groups = shown.groups[tested]
+    y, p = shown.responses[tested], predicted[tested]
+    parts = []
+    for neuroid in range(y.shape[1]):
+        a, b = y[:, neuroid], p[:, neuroid]
+        sums = np.stack([np.ones_like(a), a, b, a * a, b * b, a * b], axis=1)
+        table = pd.DataFrame(sums, columns=list(MOMENTS)).groupby(groups).sum()
+        parts.append(table.rename_axis("run").reset_index().assign(neuroid=neuroid))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _keyed(table: pd.DataFrame, keys: dict[str, Any]) -> pd.DataFrame:
+    return table.assign(**keys)[[*keys, *table.columns]]
+
+
+class Similarity(Step):
+    """Correlate the RDM of every block with those of each subject, early cortex and IT."""
+
+    _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("data", "batch_size")
+    network: Network | None
+    size: int
+    batch_size: int
+    data: Path
+    data_checksum: str
+
+    @property
+    def title(self) -> str:
+        """Name in the terminal."""
+        return f"objects92, {self.network.title if self.network else 'pixels'}"
+
+    def compute(self) -> pd.DataFrame:
+        """Return one row a block, region and subject."""
+        images, regions = objects92(self.size, self.data)
+        if self.network is None:
+            maps = [images]
+        else:
+            maps = blocks(self.network.network(images), images, self.batch_size)
+        keys = self.network.labels() if self.network else PIXELS
+        rows = []
+        for block, m in enumerate(maps):
+            own = rdm(m.flatten(1).double().numpy())
+            for region, recorded in regions.items():
+                rho = compare_rdms(own[None], recorded.astype(np.float64), "spearman")
+                rows.append(
+                    pd.DataFrame(
+                        {
+                            "region": region,
+                            "block": block + 1,
+                            "last": block == len(maps) - 1,
+                            "subject": range(len(rho)),
+                            "rho": rho,
+                        }
+                    )
+                )
+        return _keyed(pd.concat(rows, ignore_index=True), keys)

@@ -1,0 +1,373 @@
+"""Which steps a configuration asks for, and which files of the data folder they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from isocortex import data as data_room
+from isocortex.execution import Execution
+from isocortex.studies.farahat2025.areas import TANG, Area, Recorded, SimulatedArea
+from isocortex.studies.farahat2025.config import Configuration, Pair
+from isocortex.studies.farahat2025.encoding import Encode, Similarity
+from isocortex.studies.farahat2025.networks import Network
+from isocortex.studies.farahat2025.neural import NeuralFit
+from isocortex.studies.farahat2025.nonlinearity import Nonlinearity
+from isocortex.studies.farahat2025.selectivity import Selectivity
+from isocortex.studies.farahat2025.texture import TextureReadout
+from isocortex.training.devices import chosen_device
+
+FILES = {
+    TANG: ("neural/v1_patterns_tang_monkeyA.npz",),
+    "objects92": ("neural/objects92_rdms.npz",),
+    "ringach2002": ("neural/ringach2002_v1_orientation.csv",),
+    "cifar10": ("images/cifar10_subset.zip",),
+    "bsds500": ("images/bsds500_train_val.zip",),
+    "mnist": ("images/mnist.npz",),
+    "real-brodatz": ("textures/brodatz112_320px.zip",),
+    "real-kim": ("textures/kim_bair_pasupathy2019_21textures.npz",),
+    "procedural": (),
+}
+"""Files that each source reads."""
+
+CONTROL = ("relu", "max")
+"""The network of R1 and R7."""
+
+TEACHER = ("gelu", "avg")
+TEACHER_SEED = 1_000
+"""The simulated IT reads this network, of another activation, width and seed than any judged."""
+
+TANG_BLOCKS = 2
+
+
+class Plan:
+    """Builds the steps of a run from its configuration."""
+
+    def __init__(
+        self,
+        chosen: Configuration,
+        data: Path | None,
+        execution: Execution,
+        checksums: dict[str, str],
+    ) -> None:
+        self._chosen, self._data, self._execution = chosen, data, execution
+        self._checksums = checksums
+        source = chosen.objects.source
+        self.source = (
+            ("cifar10" if self.has("cifar10") else "rendered") if source == "auto" else source
+        )
+
+    def has(self, name: str) -> bool:
+        """Whether the files of a source are in the data folder."""
+        files = (
+            (f"neural/v4_cowley_{name.removeprefix('v4-')}_{what}"
+             for what in ("responses.npz", "images.zip"))
+            if name.startswith("v4-")
+            else FILES[name]
+        )  # fmt: skip
+        return self._data is not None and all((self._data / file).is_file() for file in files)
+
+    def checksum(self, *names: str) -> str:
+        """Return the checksums of the files of some sources, joined, and remember them."""
+        found = []
+        for name in names:
+            files: Iterable[str] = FILES.get(name, ())
+            if name.startswith("v4-"):
+                stem = f"neural/v4_cowley_{name.removeprefix('v4-')}"
+                files = (f"{stem}_responses.npz", f"{stem}_images.zip")
+            for file in files:
+                if file not in self._checksums:
+                    path = data_room.require(self._data, file)
+                    self._checksums[file] = data_room.checksum(path)
+                found.append(self._checksums[file][:16])
+        return "-".join(found)
+
+    @property
+    def _natural(self) -> dict[str, Any]:
+        there = self.has("bsds500")
+        return {
+            "data": self._data if there else None,
+            "data_checksum": self.checksum("bsds500") if there else "",
+        }
+
+    def random(self, pair: Pair, seed: int, **fields: Any) -> Network:
+        """Return a random network with the stated gain, or with other fields."""
+        grid = self._chosen.grid
+        calibrated = fields.get("norm", "gain") == "gain"
+        natural = self._natural if calibrated else {}
+        return self._execution.step(
+            Network,
+            activation=pair[0],
+            pooling=pair[1],
+            seed=seed,
+            **{
+                "channels": tuple(grid.channels),
+                "kernels": tuple(grid.kernels),
+                "gain": grid.gain if calibrated else 1.0,
+                "calibration_images": grid.calibration_images if calibrated else 0,
+                **natural,
+                **fields,
+            },
+        )
+
+    def normalised(self, pair: Pair, seed: int) -> Network:
+        """Return a random network with batch normalisation, the twin of a trained one."""
+        return self.random(pair, seed, norm="bn")
+
+    def trained(self, pair: Pair, seed: int, **fields: Any) -> Network:
+        """Return a network that is trained on objects, or has the shuffled weights of one."""
+        objects = self._chosen.objects
+        cifar = self.source == "cifar10"
+        return self.random(
+            pair,
+            seed,
+            **{
+                "norm": "bn",
+                "trained": True,
+                "source": self.source,
+                "images": objects.images,
+                "test_images": objects.test_images,
+                "epochs": objects.epochs,
+                "device": chosen_device(objects.device),
+                "data": self._data if cifar else None,
+                "data_checksum": self.checksum("cifar10") if cifar else "",
+                **fields,
+            },
+        )
+
+    def teacher(self) -> Network:
+        """Return the network that the simulated IT is read from."""
+        channels = tuple(c * 3 // 4 for c in self._chosen.grid.channels)
+        return self.trained(TEACHER, TEACHER_SEED, channels=channels, kernels=(5, 5, 3))
+
+    def shuffled(self, seed: int) -> list[Network]:
+        """Return the shuffles of one trained network."""
+        objects = self._chosen.objects
+        return [
+            self.trained(CONTROL, seed, control=kind, control_seed=k)
+            for kind in objects.shuffles
+            for k in range(objects.permutations)
+        ]
+
+    def grid(self) -> list[Network]:
+        """Return all random networks, those with biases last."""
+        grid = self._chosen.grid
+        found = [self.random(p, s) for p in grid.configurations for s in range(grid.seeds)]
+        if grid.biased:
+            found += [self.random(("tanh", "avg"), s, bias_sd=1.0) for s in range(grid.seeds)]
+        return found
+
+    def fitted(self) -> list[Network]:
+        """Return the random networks that are fitted to V1, V4 and simulated areas."""
+        wanted = {f"{a}-{p}" for a, p in self._chosen.areas.networks}
+        return [step for step in self.grid() if not wanted or step.configuration in wanted]
+
+    def judged_objects(self) -> list[Network]:
+        """Return random, trained and shuffled networks of R1 and R7."""
+        found = []
+        for seed in range(self._chosen.objects.seeds):
+            found += [self.normalised(CONTROL, seed), self.trained(CONTROL, seed)]
+            found += self.shuffled(seed)
+        return found
+
+    def area(self, name: str) -> Area:
+        """Return a recorded or simulated area."""
+        chosen = self._chosen
+        if name.endswith("-sim"):
+            sim = chosen.simulated
+            it = name == "it-sim"
+            natural = {} if it else self._natural
+            return self._execution.step(
+                SimulatedArea,
+                name=name,
+                images=sim.images,
+                size=sim.size,
+                cells=sim.it_neuroids if it else sim.cells,
+                repetitions=sim.repetitions,
+                spikes=sim.spikes,
+                folds=chosen.areas.folds,
+                teacher=self.teacher() if it else None,
+                **natural,
+            )
+        return self._recorded(name, chosen.areas.presentations, chosen.areas.size)
+
+    def _recorded(self, name: str, presentations: int, size: int) -> Recorded:
+        return self._execution.step(
+            Recorded,
+            name=name,
+            size=20 if name == TANG else size,
+            presentations=presentations,
+            folds=self._chosen.areas.folds,
+            data=self._data,
+            data_checksum=self.checksum(name),
+        )
+
+    def recorded_names(self) -> list[str]:
+        """Return the recordings that are asked for and found."""
+        areas = self._chosen.areas
+        wanted = [*([TANG] if areas.v1 else []), *(f"v4-{s}" for s in areas.v4_sessions)]
+        return [name for name in wanted if self.has(name)]
+
+    def encode(self, network: Network | None, area: Area) -> Encode:
+        """Return the step that fits a network, or pixels, to an area."""
+        areas = self._chosen.areas
+        which = "simulated" if isinstance(area, SimulatedArea) else "recorded"
+        fields: dict[str, Any] = {which: area}
+        return self._execution.step(
+            Encode,
+            network=network,
+            n_pred=areas.n_pred,
+            folds_run=areas.folds_run,
+            batch_size=self._chosen.batch_size,
+            **fields,
+        )
+
+    def similarity(self, network: Network | None) -> Similarity:
+        """Return the step that compares a network with human cortex."""
+        return self._execution.step(
+            Similarity,
+            network=network,
+            size=self._chosen.areas.size,
+            batch_size=self._chosen.batch_size,
+            data=self._data,
+            data_checksum=self.checksum("objects92"),
+        )
+
+    def nonlinearity(self) -> list[Nonlinearity]:
+        """Return the complexity of every configuration, and of biased networks."""
+        grid, chosen = self._chosen.grid, self._chosen.complexity
+        found = [
+            [
+                *(self.random(pair, seed) for seed in range(chosen.seeds)),
+                *(self.random(pair, 0, gain=g) for g in chosen.gains if g != grid.gain),
+            ]
+            for pair in grid.configurations
+        ]
+        if grid.biased:
+            found.append(
+                [self.random(("tanh", "avg"), s, bias_sd=1.0) for s in range(chosen.seeds)]
+            )
+        return [
+            self._execution.step(
+                Nonlinearity,
+                networks=networks,
+                patches=chosen.patches,
+                size=chosen.size,
+                max_units=chosen.max_units,
+                companions=chosen.companions,
+                batch_size=self._chosen.batch_size,
+                **self._natural,
+            )
+            for networks in found
+        ]
+
+    def selectivity(self) -> list[Selectivity]:
+        """Return the selectivity of random and trained networks."""
+        chosen = self._chosen
+        objects = chosen.objects.networks if chosen.objects.epochs else []
+        networks = [
+            self.random(pair, seed)
+            for pair in chosen.orientation.networks
+            for seed in range(chosen.orientation.seeds)
+        ]
+        networks += [
+            self.trained(pair, seed)
+            for pair in objects
+            for seed in range(min(chosen.orientation.seeds, chosen.objects.seeds))
+        ]
+        return [
+            self._execution.step(
+                Selectivity,
+                network=network,
+                gratings=chosen.orientation.gratings,
+                batch_size=chosen.batch_size,
+            )
+            for network in networks
+        ]
+
+    def texture_sources(self) -> list[str]:
+        """Return the families of textures, ``auto`` replaced by what can be had."""
+        real = self.has("real-brodatz") and self.has("mnist")
+        named = [
+            ("real-brodatz" if real else "procedural") if s == "auto" else s
+            for s in self._chosen.textures.sources
+        ]
+        return list(dict.fromkeys(s for s in named if s == "procedural" or self.has(s)))
+
+    def textures(self) -> list[TextureReadout]:
+        """Return all readouts of textures and digits."""
+        chosen = self._chosen.textures
+        found = []
+        for source in self.texture_sources():
+            for seed in range(chosen.seeds):
+                pairs = list(chosen.networks)
+                found.append(self._texture(None, "texture", source, seed))
+                found.append(self._texture(None, "digit", source, seed))
+                if chosen.grid:
+                    pairs = list(dict.fromkeys([*pairs, *self._chosen.grid.configurations]))
+                for pair in pairs:
+                    network = self.normalised(pair, seed)
+                    found.append(self._texture(network, "texture", source, seed))
+                    if chosen.grid:
+                        found.append(self._texture(network, "digit", source, seed))
+                if chosen.trained_epochs:
+                    network = self.normalised(("relu", "avg"), seed)
+                    epochs = chosen.trained_epochs
+                    found.append(self._texture(network, "texture", source, seed, epochs))
+        return found
+
+    def _texture(
+        self, network: Network | None, label: str, source: str, seed: int, epochs: int = 0
+    ) -> TextureReadout:
+        chosen = self._chosen.textures
+        digits = self.has("mnist")
+        needed = [source, *(["mnist"] if digits else [])]
+        return self._execution.step(
+            TextureReadout,
+            network=network,
+            label=label,
+            source=source,
+            shapes="mnist" if digits else "glyphs",
+            seed=seed,
+            train=chosen.train,
+            validation=chosen.validation,
+            test=chosen.test,
+            readouts=chosen.readouts,
+            trained_epochs=epochs,
+            device=chosen_device(chosen.device) if epochs else "cpu",
+            batch_size=self._chosen.batch_size,
+            data=self._data if digits or source != "procedural" else None,
+            data_checksum=self.checksum(*needed),
+        )
+
+    def neural(self) -> list[NeuralFit]:
+        """Return trainings on responses, frozen and trained, of recorded and simulated areas."""
+        chosen = self._chosen.neural
+        wanted: list[tuple[Area, list[Pair], str, int]] = []
+        for name in self.recorded_names():
+            size = 20 if name == TANG else chosen.v4_size
+            pairs = chosen.v1_networks if name == TANG else chosen.v4_networks
+            # Means over few repetitions of counts in 100 ms are Poisson; dF/F is not.
+            area = self._recorded(name, chosen.presentations, size)
+            wanted.append((area, pairs, "mse" if name == TANG else "poisson", size))
+        if chosen.simulated and self._chosen.simulated.it:
+            wanted.append((self.area("it-sim"), [CONTROL], "mse", self._chosen.simulated.size))
+        depth = len(self._chosen.grid.channels)
+        return [
+            self._execution.step(
+                NeuralFit,
+                network=self.normalised(pair, seed),
+                frozen=frozen,
+                loss=loss,
+                epochs=chosen.epochs,
+                patience=chosen.patience,
+                n_blocks=TANG_BLOCKS if area.name == TANG else depth,
+                device=chosen.device,
+                **{"simulated" if isinstance(area, SimulatedArea) else "recorded": area},
+            )
+            for area, pairs, loss, _ in wanted
+            for pair in pairs
+            for seed in range(chosen.seeds)
+            for frozen in (True, False)
+        ]
