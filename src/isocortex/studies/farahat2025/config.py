@@ -175,14 +175,14 @@ CONFIGURATIONS = {
         ),
         areas=Areas(
             v4_sessions=["210325"],
-            presentations=400,
+            presentations=2_000,
             size=32,
             n_pred=400,
             folds_run=2,
             trained=False,
         ),
         simulated=Simulated(images=400, cells=40, it_neuroids=30),
-        neural=Neural(v1_networks=_QUICK, v4_networks=[], seeds=2, epochs=3, presentations=400),
+        neural=Neural(v1_networks=_QUICK, v4_networks=[], seeds=2, epochs=3, presentations=2_000),
         complexity=Complexity(patches=600, max_units=100, companions=60, gains=[], seeds=2),
         orientation=Orientation(networks=_QUICK, seeds=2),
         textures=Textures(

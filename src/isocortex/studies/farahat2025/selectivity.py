@@ -40,18 +40,18 @@ class Selectivity(Step):
         stimuli = small_gratings() if self.gratings == "small" else marques_gratings()
         images = with_channels((stimuli.images() - 0.5) / 0.35, 3)
         table = stimuli.table
-        blank = table["blank"].to_numpy(dtype=bool)
-        network = self.network.network(images[~torch.from_numpy(blank)])
+        blank = torch.tensor(table["blank"].tolist())
+        network = self.network.network(images[~blank])
         conditions = int(table["condition"].max()) + 1
         rows = []
         for block, maps in enumerate(blocks(network, images, self.batch_size)):
             y, x = ((side - CENTRE) // 2 for side in maps.shape[2:])
             units = maps[:, :, y : y + CENTRE, x : x + CENTRE].flatten(1).double()
-            shown = units[~torch.from_numpy(blank)]
+            shown = units[~blank]
             curves = shown.view(conditions, len(ORIENTATIONS), -1, shown.shape[1])
             for rule in RULES:
                 found = orientation_tuning(
-                    curves.numpy(), ORIENTATIONS, units[blank.nonzero()[0][0]].numpy(), rule=rule
+                    curves.numpy(), ORIENTATIONS, units[blank][0].numpy(), rule=rule
                 )
                 rows.append(
                     pd.DataFrame(
