@@ -139,7 +139,7 @@ class Textures(_Part):
     validation: Count = 1_000
     test: Count = 2_000
     readouts: list[Literal["means", "means_sds", "flat"]] = ["means", "means_sds"]
-    trained_epochs: Count = 4
+    trained_epochs: Annotated[int, pydantic.Field(ge=0)] = 4
     device: str = "auto"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,6 +36,11 @@ SHUFFLES = {
     "S1": "S1 kernels", "S2": "S2 filters", "S3": "S3 layers", "S4": "S4 channels",
     "S5": "S5 Gaussian",
 }  # fmt: skip
+
+
+def headline(figure: Drawing, text: str) -> None:
+    """Put the message above a figure, in lines that fit its width."""
+    figure.suptitle(textwrap.fill(text, round(11.5 * figure.get_figwidth())))
 
 
 def named(configuration: str) -> str:
@@ -83,7 +89,10 @@ def grid(tables: Tables) -> Drawing:
     table = scores(tables)
     random = table[(table["arm"] == "random") & (table["norm"] == "gain")]
     areas = [a for a in AREAS if a in set(random["area"])]
-    figure = Drawing(figsize=(2.3 * len(areas) + 1.6, 4.6), layout="constrained")
+    figure = Drawing(
+        figsize=(2.3 * len(areas) + 1.6, 1.6 + 0.22 * max(8, random["configuration"].nunique())),
+        layout="constrained",
+    )
     axes = figure.subplots(1, len(areas), squeeze=False, sharey=True)[0]
     names = ordered(random["configuration"].unique())
     at = {name: len(names) - 1 - k for k, name in enumerate(names)}
@@ -103,7 +112,7 @@ def grid(tables: Tables) -> Drawing:
         axis.set(title=AREAS[area], xlabel=unit(area))
         axis.set_yticks(list(at.values()), [named(n) for n in at])
         axis.margins(x=0.12)
-    figure.suptitle(_grid_title(random, areas))
+    headline(figure, _grid_title(random, areas))
     return figure
 
 
@@ -156,8 +165,8 @@ def training(tables: Tables) -> Drawing:
         ],
     )
     axis.set_ylabel("score of the trained network,\nless that of the other")
-    figure.legend(loc="outside right upper", title="other network")
-    figure.suptitle(_training_title(table, areas))
+    figure.legend(loc="outside right center", title="other network")
+    headline(figure, _training_title(table, areas))
     return figure
 
 
@@ -202,7 +211,7 @@ def responses(tables: Tables) -> Drawing:
     change = (wide[False] - wide[True]).groupby(wide["area"]).mean()
     labels = {**AREAS, "it-sim": "simulated IT"}
     said = ", ".join(f"{labels.get(a, a.upper())} {v:+.2f}" for a, v in change.items())
-    figure.suptitle(f"Kernels trained on the responses, less frozen ones: {said}")
+    headline(figure, f"Kernels trained on the responses, less frozen ones: {said}")
     return figure
 
 
@@ -220,18 +229,15 @@ def complexity(tables: Tables) -> Drawing:
                 name, colour, marker = ACTIVATIONS[activation]
                 axis.plot(point[measure], point[area], ls="", marker=marker, ms=6, color=colour,
                           mfc=colour if pooling == "max" else "none", label=name)  # fmt: skip
-            axis.set_title(_r2(tables["regressions"], area, measure))
+            axis.set_title(f"{AREAS[area]}\n{_r2(tables['regressions'], area, measure)}")
+            axis.set_ylabel(unit(area))
             axis.set_xlabel(label)
             axis.margins(0.12)
-        row[0].set_ylabel(f"{AREAS[areas[0]]}: {unit(areas[0])}")
-    for k, area in enumerate(areas[1:], 1):
-        for row in axes:
-            row[k].set_ylabel(f"{AREAS[area]}: {unit(area)}")
     handles = {h.get_label(): h for a in axes.flat for h in a.get_lines()}
     handles = {k: h for k, h in handles.items() if not k.startswith("_")}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center",
                   ncols=len(handles))  # fmt: skip
-    figure.suptitle("One point a random configuration; filled: max pooling")
+    headline(figure, "One point a random configuration; filled: max pooling")
     return figure
 
 
@@ -271,8 +277,8 @@ def selectivity(tables: Tables) -> Drawing:
         axis.set(title=f"Rule: {RULES[rule]}", xlabel="circular variance (0 = one orientation)")
     axes[0].set_ylabel("share of units or cells")
     handles = {h.get_label(): h for a in axes for h in a.patches}
-    figure.legend(handles.values(), handles.keys(), loc="outside right upper")
-    figure.suptitle(_selectivity_title(tables))
+    figure.legend(handles.values(), handles.keys(), loc="outside right center")
+    headline(figure, _selectivity_title(tables))
     return figure
 
 
@@ -294,7 +300,7 @@ def textures(tables: Tables) -> Drawing:
               "flat": "whole map (iii)"}  # fmt: skip
     labels = [(label, k) for label in ("texture", "digit") for k in kinds
               if len(table.query("label == @label and readout == @k"))]  # fmt: skip
-    figure = Drawing(figsize=(3.2 * len(labels) + 2.0, 4.2), layout="constrained")
+    figure = Drawing(figsize=(3.2 * len(labels) + 3.0, 4.2), layout="constrained")
     axes = figure.subplots(1, len(labels), squeeze=False, sharey=True)[0]
     names = ordered([n for n in table["configuration"].unique() if n.split("-")[0] in ACTIVATIONS])
     at = {name: len(names) - 1 - k for k, name in enumerate(names)}
@@ -327,7 +333,7 @@ def textures(tables: Tables) -> Drawing:
         axis.set(title=f"{label}, {titles[kind]}", xlabel="share right, unseen images")
         axis.margins(x=0.12)
     axes[0].set_yticks(list(at.values()), [named(n) for n in at])
-    figure.suptitle(_textures_title(table))
+    headline(figure, _textures_title(table))
     return figure
 
 
@@ -347,7 +353,9 @@ def nonlinearity(tables: Tables) -> Drawing:
     grid_ = table[table["in_grid"]]
     names = ordered(grid_["configuration"].unique())
     gains = table["gain"].nunique() > 1
-    figure = Drawing(figsize=(10.5 if gains else 6.4, 4.6), layout="constrained")
+    figure = Drawing(
+        figsize=(10.5 if gains else 7.4, 1.6 + 0.28 * len(names)), layout="constrained"
+    )
     ratios = [1.5, 1.0] if gains else [1.0]
     axes = figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]
     at = {name: len(names) - 1 - k for k, name in enumerate(names)}
@@ -377,9 +385,10 @@ def nonlinearity(tables: Tables) -> Drawing:
         axes[1].minorticks_off()
         axes[1].legend(ncols=2)
     source = grid_[grid_["block"] == 1].groupby("configuration")["c_lin"].mean()
-    figure.suptitle(
+    headline(
+        figure,
         f"Least complex: {named(source.idxmin())} ({source.min():.2f}); most:"
-        f" {named(source.idxmax())} ({source.max():.2f}), block 1, gain 1"
+        f" {named(source.idxmax())} ({source.max():.2f}), block 1, gain 1",
     )
     return figure
 
