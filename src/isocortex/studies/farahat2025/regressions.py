@@ -20,6 +20,11 @@ R11_RANGE = (0.2, 0.9)
 
 FEWEST_POINTS = 4
 
+COLUMNS = (
+    *("area", "measure", "blocks", "r2", "low", "high", "slope_sign", "spearman"),
+    *("left_out_r2", "r2_least", "r2_most", "configurations"),
+)
+
 AREAS = {TANG: "V1 (3 cells)", "V4": "V4", "EVC": "human EVC", "IT": "human IT",
          "v1-sim": "simulated V1"}  # fmt: skip
 """Areas in the order of figures."""
@@ -122,4 +127,4 @@ def regressions(tables: Tables, n_resamples: int) -> pd.DataFrame:
                     "configurations": len(c),
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -1,0 +1,186 @@
+"""Verdicts on planted tables: what is there is shown, what is not is not, and confounds hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from isocortex.claims import Judgement, Verdict
+from isocortex.measures.encoding import pearson_r
+from isocortex.studies.farahat2025.claims import CLAIMS, SESSIONS
+from isocortex.studies.farahat2025.encoding import MOMENTS
+from isocortex.studies.farahat2025.judging import judge_all, random, twin
+from isocortex.studies.farahat2025.resampling import (
+    Resampler,
+    difference_of_r2,
+    explained,
+    left_out,
+    stacked,
+    stacked_moments,
+)
+
+Tables = dict[str, pd.DataFrame]
+
+
+def by_id(tables: Tables, rejected: bool = False) -> dict[str, Judgement]:
+    return {j.claim.id: j for j in judge_all(tables, 200, True, rejected)}
+
+
+def scores(levels: dict[str, float], *, seeds: int = 5, noise: float = 0.01) -> pd.DataFrame:
+    """Encoding scores of random networks in all V4 sessions, 30 neurons each."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {"area": area, **random(name), "seed": seed, "neuroid": n, "kind": "", "fev": np.nan,
+         "r": level + noise * rng.standard_normal() + 0.1 * np.sin(n)}
+        for area in SESSIONS
+        for name, level in levels.items()
+        for seed in range(seeds)
+        for n in range(30)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+SMOOTH = {
+    f"{a}-{p}": r for p, r in (("avg", 0.3), ("max", 0.45)) for a in ("identity", "tanh", "sigmoid")
+}
+
+
+def test_planted_advantages_of_relu_and_max_are_shown_and_absent_ones_are_not() -> None:
+    found = by_id({"encoding": scores({"relu-avg": 0.45, **SMOOTH})})
+    assert found["R3 V4"].verdict is Verdict.SHOWN
+    assert found["R4 V4"].verdict is Verdict.SHOWN
+    linear = by_id({"encoding": scores(dict.fromkeys(["relu-avg", *SMOOTH], 0.3))})
+    assert linear["R3 V4"].verdict is Verdict.CONTRADICTED
+    assert linear["R4 V4"].verdict is Verdict.CONTRADICTED
+    one = by_id({"encoding": scores({"relu-avg": 0.45, **SMOOTH, "tanh-avg": 0.42})})
+    assert one["R3 V4"].verdict is not Verdict.SHOWN  # the smallest contrast decides
+
+
+def test_fewer_seeds_than_asked_for_are_not_tested() -> None:
+    found = by_id({"encoding": scores({"relu-avg": 0.45, **SMOOTH}, seeds=4)})["R3 V4"]
+    assert found.verdict is Verdict.NOT_TESTED
+    assert "needs 5 seeds, there were 4" in found.reason
+
+
+def moments(levels: dict[str, float], networks: dict[str, dict], runs: int = 20) -> pd.DataFrame:
+    """Moments of predictions with the given correlations with the responses of three cells."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for name, level in levels.items():
+        for seed in range(5):
+            for cell in range(3):
+                y = rng.standard_normal((runs, 100))
+                p = level * y + np.sqrt(1 - level**2) * rng.standard_normal(y.shape)
+                for run in range(runs):
+                    a, b = y[run], p[run]
+                    sums = (100.0, a.sum(), b.sum(), a @ a, b @ b, a @ b)
+                    keys = {"area": "v1-tang", **networks[name], "seed": seed, "run": run}
+                    own = dict(zip(MOMENTS, sums, strict=True))
+                    rows.append({**keys, "neuroid": cell, **own})
+    return pd.DataFrame(rows)
+
+
+def test_differences_between_species_and_areas_that_are_confounded_are_never_shown() -> None:
+    networks = {"random": twin(), "trained": twin(arm="trained")}
+    early = moments({"random": 0.5, "trained": 0.5}, networks)
+    late = pd.concat(
+        [scores({"relu-max": level}).assign(norm="bn", arm=arm)
+         for arm, level in (("random", 0.3), ("trained", 0.6))]
+    )  # fmt: skip
+    found = by_id({"encoding": late, "moments": early})["R1m"]
+    assert found.parts[0].interval is not None
+    assert found.parts[0].interval.low > 0.05
+    assert found.verdict is Verdict.NOT_SHOWN
+    assert found.condition == "confounded"
+
+
+def test_species_agree_only_where_both_have_a_sign() -> None:
+    found = by_id({})["R8"]
+    assert found.verdict is Verdict.NOT_TESTED
+    assert "not decidable" in found.reason
+
+
+def test_a_simulated_it_that_a_pyramid_explains_tests_nothing() -> None:
+    found = by_id({}, rejected=True)["T1"]
+    assert found.verdict is Verdict.NOT_TESTED
+    assert "pyramid" in found.reason
+
+
+def test_every_part_has_a_name_of_its_own() -> None:
+    names = [part.name for claim in CLAIMS for part in claim.parts]
+    assert len(names) == len(set(names))
+
+
+def test_a_relative_drop_over_a_denominator_near_0_is_undefined() -> None:
+    rng = np.random.default_rng(2)
+    rows = [
+        {"area": area, **network, "seed": seed, "neuroid": n, "kind": "", "r": 0.1,
+         "fev": 0.1 + 0.2 * rng.standard_normal()}
+        for area in ("it-sim", "v1-sim")
+        for network in (twin(arm="trained"), twin(arm="S2"), twin(arm="S3"))
+        for seed in range(5)
+        for n in range(6)
+    ]  # fmt: skip
+    floor = {"configuration": "pixels", "arm": "pixels", "norm": "", "seed": 0, "neuroid": 0,
+             "kind": "", "r": 0.1, "fev": 0.1}  # fmt: skip
+    rows += [{"area": area, **floor} for area in ("it-sim", "v1-sim")]
+    found = by_id({"encoding": pd.DataFrame(rows)})["T7"]
+    assert found.verdict is Verdict.NOT_TESTED
+
+
+@pytest.mark.parametrize("late", [0.0, 0.01])
+def test_equal_dependence_early_and_late_is_not_shown(late: float) -> None:
+    rng = np.random.default_rng(3)
+    shown = 0
+    for _ in range(100):
+        c = rng.uniform(0, 1, 16)
+        early, other = (c + 0.3 * rng.standard_normal(16) for _ in range(2))
+        shown += difference_of_r2(c, early, other + late, 300).low > 0
+    assert shown <= 10
+
+
+def test_correlations_of_drawn_runs_are_those_of_the_drawn_patterns() -> None:
+    rng = np.random.default_rng(4)
+    y, p = rng.standard_normal((2, 2, 6, 50, 3))  # seeds, runs, patterns, cells
+    p = p + y
+    sums = [np.full((*y.shape[:2], 3), 50.0), y.sum(2), p.sum(2), (y * y).sum(2), (p * p).sum(2),
+            (y * p).sum(2)]  # fmt: skip
+    stack = np.stack(sums, axis=-1)[:, :, None]
+    draws = Resampler(2, 100)
+    r = draws.correlations(stack)
+    flat = [[pearson_r(y[s].reshape(-1, 3), p[s].reshape(-1, 3)) for s in range(2)]]
+    np.testing.assert_allclose(r[0, 0], np.mean(flat[0], axis=0))
+    assert r.shape == (101, 1, 3)
+    assert r[1:, 0].std(axis=0).min() > 0
+
+
+def test_stacked_keeps_seeds_and_units_that_all_networks_have() -> None:
+    rows = [
+        {**random(name), "seed": seed, "neuroid": n, "r": seed + n / 10 + (name == "relu-avg")}
+        for name, seeds in (("relu-avg", (0, 1)), ("tanh-avg", (1, 2)))
+        for seed in seeds
+        for n in range(3)
+    ]
+    table = pd.DataFrame(rows)
+    table.loc[(table["neuroid"] == 2) & (table["configuration"] == "tanh-avg"), "r"] = np.nan
+    found = stacked(table, [random("relu-avg"), random("tanh-avg")], "neuroid", "r")
+    assert found is not None
+    np.testing.assert_allclose(found, [[[2.0, 1.0], [2.1, 1.1]]])
+    assert stacked(table, [random("abs-avg")], "neuroid", "r") is None
+    assert stacked_moments(moments({"a": 0.3}, {"a": twin()}), [random("abs-avg")]) is None
+
+
+def test_r2_and_leave_one_out_are_those_of_lines() -> None:
+    rng = np.random.default_rng(5)
+    c = rng.uniform(0, 1, 12)
+    y = 2 * c + 0.2 * rng.standard_normal(12)
+    slope, level = np.polyfit(c, y, 1)
+    expected = 1 - ((y - slope * c - level) ** 2).sum() / ((y - y.mean()) ** 2).sum()
+    assert explained(c, y) == pytest.approx(expected)
+    residual = []
+    for k in range(12):
+        rest = np.arange(12) != k
+        residual.append(y[k] - np.polyval(np.polyfit(c[rest], y[rest], 1), c[k]))
+    outside = 1 - np.square(residual).sum() / ((y - y.mean()) ** 2).sum()
+    assert left_out(c, y) == pytest.approx(outside)
