@@ -10,7 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from isocortex.analyses.cells import number, with_interval
-from isocortex.cli.root import Cache, Data, app, cache_folder, say
+from isocortex.cli.root import (
+    BatchSize,
+    Cache,
+    Data,
+    Device,
+    Layers,
+    Weights,
+    app,
+    cache_folder,
+    say,
+)
 from isocortex.errors import UserError
 
 _ONE_ALONE = {
@@ -36,19 +46,11 @@ def compare(
             "of images or a saved set.",
         ),
     ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            "--weights",
-            help="pretrained, random or a checkpoint's path; default: pretrained if published.",
-        ),
-    ] = None,
+    weights: Weights = None,
     weights_b: Annotated[
         str | None, typer.Option("--weights-b", help="Of the other network, if not the same.")
     ] = None,
-    layers: Annotated[
-        str, typer.Option("--layers", help="all, or names and patterns parted by commas.")
-    ] = "all",
+    layers: Layers = "all",
     layers_b: Annotated[
         str | None, typer.Option("--layers-b", help="Of the other network, if not the same.")
     ] = None,
@@ -86,8 +88,8 @@ def compare(
     seed_b: Annotated[
         int | None, typer.Option("--seed-b", help="Of the other network's random weights.")
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Images shown at once.")] = 32,
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")] = "cpu",
+    batch_size: BatchSize = 32,
+    device: Device = "cpu",
     cache: Cache = None,
     data: Data = None,
 ) -> None:

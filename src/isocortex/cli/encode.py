@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from isocortex.cli.root import Cache, Data, app, cache_folder, say
+from isocortex.cli.root import (
+    BatchSize,
+    Cache,
+    Data,
+    Device,
+    Layers,
+    Weights,
+    app,
+    cache_folder,
+    say,
+)
 
 
 @app.command()
@@ -19,16 +29,8 @@ def encode(
     dataset: Annotated[
         str, typer.Argument(help="As v4-cowley-201025, or the folder of a saved assembly.")
     ],
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            "--weights",
-            help="pretrained, random or a checkpoint's path; default: pretrained if published.",
-        ),
-    ] = None,
-    layers: Annotated[
-        str, typer.Option("--layers", help="all, or names and patterns parted by commas.")
-    ] = "all",
+    weights: Weights = None,
+    layers: Layers = "all",
     method: Annotated[str, typer.Option("--method", help="ridge, pls or brainscore.")] = "ridge",
     folds: Annotated[int, typer.Option("--folds", help="Outer folds.")] = 5,
     components: Annotated[int, typer.Option("--components", help="Of pls.")] = 25,
@@ -52,8 +54,8 @@ def encode(
         typer.Option("--out", help="Result folder; default: results/encode-MODEL-DATASET."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of folds, draws and random weights.")] = 0,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Images shown at once.")] = 32,
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")] = "cpu",
+    batch_size: BatchSize = 32,
+    device: Device = "cpu",
     cache: Cache = None,
     data: Data = None,
 ) -> None:

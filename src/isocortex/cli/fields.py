@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from isocortex.analyses.cells import number
-from isocortex.cli.root import app, say
+from isocortex.cli.root import Weights, app, say
 
 
 @app.command()
@@ -23,13 +23,7 @@ def fields(
         str | None,
         typer.Option("--layer", help="As features.0; default: the first with large filters."),
     ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            "--weights",
-            help="pretrained, random or a checkpoint's path; default: pretrained if published.",
-        ),
-    ] = None,
+    weights: Weights = None,
     surrogates: Annotated[
         int, typer.Option("--surrogates", help="Copies of each filter with random phases.")
     ] = 20,

@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from isocortex.analyses.cells import number, with_interval
-from isocortex.cli.root import Cache, Data, app, cache_folder, say
+from isocortex.cli.root import (
+    BatchSize,
+    Cache,
+    Data,
+    Device,
+    Layers,
+    Weights,
+    app,
+    cache_folder,
+    say,
+)
 
 
 @app.command()
@@ -17,16 +27,8 @@ def orientation(
     model: Annotated[
         str, typer.Argument(help="As torchvision:alexnet, timm:NAME, isocortex:rnet-relu-max.")
     ],
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            "--weights",
-            help="pretrained, random or a checkpoint's path; default: pretrained if published.",
-        ),
-    ] = None,
-    layers: Annotated[
-        str, typer.Option("--layers", help="all, or names and patterns parted by commas.")
-    ] = "all",
+    weights: Weights = None,
+    layers: Layers = "all",
     stimuli: Annotated[
         str, typer.Option("--stimuli", help="Gratings: small or marques2020.")
     ] = "small",
@@ -48,8 +50,8 @@ def orientation(
         typer.Option("--out", help="Result folder; default: results/orientation-MODEL."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of draws and random weights.")] = 0,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Images shown at once.")] = 64,
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")] = "cpu",
+    batch_size: BatchSize = 64,
+    device: Device = "cpu",
     cache: Cache = None,
     data: Data = None,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isocortex.cli.root import Commands, Data, app
+from isocortex.cli.root import Commands, Data, Device, app
 from isocortex.errors import UserError, unknown
 
 _OBJECTS = ("procedural", "meshes", "heads")
@@ -46,7 +46,7 @@ def render(
     seed: Annotated[int, typer.Option("--seed", help="Of procedural objects and heads.")] = 0,
     out: Annotated[Path, typer.Option("--out", help="Folder of the set.")] = Path("stimuli"),
     data: Data = None,
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
     """Render objects over nine views, as a stimulus set and a contact sheet; or `latents`."""
     if context.invoked_subcommand is not None:
@@ -119,7 +119,7 @@ def latents(
     seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 0,
     out: Annotated[Path, typer.Option("--out", help="Folder of the set.")] = Path("scenes"),
     data: Data = None,
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
     """Render latent scenes: images, the log of every latent, a contact sheet. Resumes."""
     from isocortex import data as data_room

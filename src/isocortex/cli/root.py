@@ -33,6 +33,18 @@ app = typer.Typer(
 Data = Annotated[
     Path | None, typer.Option("--data", help="Folder of real data; default: $ISOCORTEX_DATA.")
 ]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        help="pretrained, random or a checkpoint's path; default: pretrained if published.",
+    ),
+]
+Layers = Annotated[
+    str, typer.Option("--layers", help="all, or names and patterns parted by commas.")
+]
+BatchSize = Annotated[int, typer.Option("--batch-size", help="Images shown at once.")]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
 Cache = Annotated[
     Path | None,
     typer.Option("--cache", help="Where results of steps are kept; default: the platform's cache."),
