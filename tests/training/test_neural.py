@@ -80,6 +80,20 @@ def test_a_trained_body_predicts_what_a_frozen_one_cannot(recorded: tuple, loss:
         torch.testing.assert_close(value, before[name])
 
 
+def test_both_arms_are_tested_with_exact_batch_statistics(recorded: tuple) -> None:
+    images, responses, parts = recorded
+    shifted = 2.0 * images + 1.0  # far from the mean 0 and SD 1 that running averages begin with
+    frozen, trained = (
+        fit_responses(
+            body(), shifted, responses, parts, frozen=arm, epochs=2, learning_rate=1e-12,
+            batch_size=200,
+        ).predictions
+        for arm in (True, False)
+    )  # fmt: skip
+    # Nothing has moved, so the arms are one network; ten steps of averaging would part them.
+    torch.testing.assert_close(frozen, trained, rtol=1e-3, atol=1e-3)
+
+
 def test_training_ends_after_two_cuts_where_nothing_can_be_learned() -> None:
     generator = torch.Generator().manual_seed(3)
     images = torch.randn(80, 1, 8, 8, generator=generator)

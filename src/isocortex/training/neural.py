@@ -158,9 +158,9 @@ def fit_responses(
     Parameters
     ----------
     body : nn.Module
-        Images (n, c, h, w) -> maps, e.g. the ``features`` of an `rnet`. Its batch normalisation is
-        re-estimated on the training images in both arms: before for a frozen body, after for a
-        trained one.
+        Images (n, c, h, w) -> maps, e.g. the ``features`` of an `rnet`. Its batch normalisation,
+        and that of the readout, is re-estimated on the training images in both arms, before
+        training and after it.
     images : Tensor, shape (n, c, h, w)
         As the body takes them.
     responses : array, shape (n, neuroids)
@@ -210,6 +210,7 @@ def fit_responses(
         model.readout.bias.copy_(
             start if loss == "mse" else torch.log(torch.expm1(start.clamp_min(1e-3)))
         )
+    reestimate_batchnorm(model, seen[train])
     objective = Objective(
         name=f"{loss} of responses, l1 {l1:g}",
         loss=lambda out, wanted: function(out[0], wanted) + l1 * out[1],
@@ -238,8 +239,8 @@ def fit_responses(
             )
         model.load_state_dict(watch.best)
     model.cpu()
-    if not frozen:
-        reestimate_batchnorm(model, seen[train])
+    # Running averages over batches are not the statistics that either arm should be tested with.
+    reestimate_batchnorm(model, seen[train])
     return NeuralTraining(
         body=body.cpu().eval(),
         predictions=model.predict(seen) * scale,
