@@ -14,6 +14,7 @@ from sklearn.linear_model import Ridge, RidgeCV
 
 from isocortex.analyses.encode import EncodeResult, chosen_layers, default_weights, encode
 from isocortex.analyses.encode_figure import scores_over_layers
+from isocortex.analyses.encode_page import page
 from isocortex.analyses.encode_steps import ScaledGrams, pixel_gram, presented, scaled
 from isocortex.analyses.encode_tables import ceiling_table
 from isocortex.brains import Assembly, Card
@@ -195,6 +196,9 @@ def test_weights_of_a_checkpoint_are_used_and_its_contents_are_in_the_key(folder
             n_resamples=20, **options,  # type: ignore[arg-type]
         )  # fmt: skip
         found.append(rows(made, "given").loc["3", "r"])
+    text = page(made)
+    assert "| weights | weights.safetensors (SHA-256 " in text
+    assert str(path) not in text
     random = encode(
         name, str(folder / "once"), weights="random", seed=6, n_resamples=20, **options,  # type: ignore[arg-type]
     )  # fmt: skip
@@ -336,10 +340,10 @@ def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert [line.split("\t")[0] for line in lines[1:]] == ["1", "3", "nested choice"]
     names = ["figures", "provenance.json", "summary.md", "tables"]
     assert sorted(p.name for p in out.iterdir()) == names
-    page = (out / "summary.md").read_text(encoding="utf-8")
-    assert page.startswith(f"# {command[1]} predicts ")
-    assert f"| {' | '.join(lines[1].split(chr(9)))} |" in page  # the same rows as printed
-    assert "| given | 3 | 5 |" in page
+    text = (out / "summary.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# {command[1]} predicts ")
+    assert f"| {' | '.join(lines[1].split(chr(9)))} |" in text  # the same rows as printed
+    assert "| given | 3 | 5 |" in text
     assert (out / "figures" / "scores_over_layers.png").stat().st_size > 10_000
     provenance = json.loads((out / "provenance.json").read_text())
     assert provenance["model"] == command[1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -51,7 +53,7 @@ def page(result: EncodeResult) -> str:
     seeds = ", ".join(map(str, made["seeds_of_random_weights"])) or "none"
     facts = [
         ("date (UTC)", made["started"]),
-        ("weights", made["weights"]),
+        ("weights", _weights(made)),
         ("method", f"{made['method']}, {made['folds']} folds, {made['n_stimuli']} stimuli"),
         ("features", f"all units, {made['scaling']}"),
         (
@@ -82,3 +84,11 @@ def page(result: EncodeResult) -> str:
         )
         + "\n"
     )
+
+
+def _weights(made: Mapping[str, Any]) -> str:
+    """Return where weights come from: of a checkpoint its name and the begin of its checksum."""
+    path = Path(made["weights"])
+    if not path.is_file():
+        return str(made["weights"])
+    return f"{path.name} (SHA-256 {made['checksums']['model'].rpartition(' ')[2][:12]}...)"
