@@ -28,7 +28,7 @@ from isocortex.stimuli.scenes import LatentScenes, SceneSpec, backgrounds
 SIZES = (64, 224)
 RAYS = (1, 2)
 IMAGES = {64: 256, 224: 48}
-REPETITIONS = 5
+REPETITIONS = 3
 EXEMPLARS = 3
 STARTING = 20.0  # seconds
 
