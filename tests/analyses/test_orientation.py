@@ -16,9 +16,11 @@ from isocortex.analyses.orientation_figure import distributions, headline, over_
 from isocortex.brains.orientation import FIELDS
 from isocortex.cli import main
 from isocortex.errors import UserError
-from isocortex.models import load_model
+from isocortex.measures.tuning import orientation_tuning
+from isocortex.models import load_model, reestimate_batchnorm
 from isocortex.report.style import figure_style
-from isocortex.stimuli import small_gratings
+from isocortex.stimuli import pink_noise, small_gratings
+from isocortex.stimuli.gratings import ORIENTATIONS
 
 SIDE, ANGLES, FREQUENCY = 32, (0, 20, 45, 90, 135, 160), 0.13
 
@@ -123,6 +125,40 @@ def test_variances_against_curves_worked_out_by_hand(
     medians = result.tables["layers"].query("network == 'given' and layer == '1'")
     clip, blank = medians.set_index("rule")["cv_median"][["clip", "blanksub"]]
     assert clip > blank + 0.2  # a sigmoid never falls silent
+
+
+BATCH_SCRIPT = f"""
+from torch import nn
+
+
+class Net(nn.Sequential):
+    input_shape = (1, {SIDE}, {SIDE})
+    preprocess = staticmethod(lambda images: 4 * images - 1)
+
+
+def net():
+    return Net(nn.Conv2d(1, 6, 7), nn.BatchNorm2d(6), nn.ReLU())
+"""
+
+
+def test_batch_statistics_of_random_weights_are_estimated(folder: Path) -> None:
+    (folder / "batch.py").write_text(BATCH_SCRIPT)
+    name = f"file:{folder / 'batch.py'}:net"
+    found = orientation(name, weights="random", layers="2", random_seeds=0, seed=3).tables["units"]
+    model = load_model(name, "random", seed=3)
+    shown = small_gratings(size=SIDE)
+
+    def variances() -> np.ndarray:
+        with torch.inference_mode():
+            maps = model.network(model.preprocess(shown.images()))[:, :, 12:14, 12:14]
+        curves = maps[:-1].flatten(1).view(4, 12, 8, -1)
+        return orientation_tuning(curves.numpy(), ORIENTATIONS).circular_variance
+
+    stale = variances()
+    reestimate_batchnorm(model.network, model.preprocess(pink_noise(16, SIDE)))
+    clip = found[found["rule"] == "clip"]["circular_variance"]
+    np.testing.assert_allclose(clip, variances(), atol=1e-5)
+    assert np.nanmax(np.abs(clip - stale)) > 0.05
 
 
 def test_distances_are_those_of_the_units_listed(folder: Path, result: OrientationResult) -> None:

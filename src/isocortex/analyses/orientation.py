@@ -23,6 +23,7 @@ from isocortex import data as data_room
 from isocortex.analyses.encode import chosen_layers, default_weights
 from isocortex.analyses.orientation_steps import (
     GIVEN,
+    NOISE_IMAGES,
     REFERENCE,
     STIMULI,
     CompareTuning,
@@ -94,7 +95,8 @@ def orientation(
         The recorded cells: by default Ringach's (``"ringach2002"``) if the data folder has them,
         else none; or the path of a table in the form of Ringach's database.
     random_seeds : int
-        Networks with random weights beside the given one.
+        Networks with random weights beside the given one. Their batch normalisation, if any, is
+        estimated on images of pink noise.
     n_draws : int
         Bootstrap samples over units and animals.
     seed : int
@@ -179,6 +181,7 @@ def orientation(
         "licence": licence,
         "citation": citation,
         "seeds_of_random_weights": twin_seeds,
+        "batch_statistics_of_random_weights": f"{NOISE_IMAGES} images of pink noise",
         "n_draws": n_draws,
         "seed": seed,
         "device": device,

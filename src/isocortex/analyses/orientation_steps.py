@@ -14,9 +14,9 @@ from isocortex.brains import OrientationTable, read_ringach
 from isocortex.errors import UserError, unknown
 from isocortex.execution import Step, tick
 from isocortex.measures import tuning
-from isocortex.models import Model, load_model
+from isocortex.models import Model, load_model, reestimate_batchnorm
 from isocortex.recording import record
-from isocortex.stimuli import StimulusSet, marques_gratings, small_gratings
+from isocortex.stimuli import StimulusSet, marques_gratings, pink_noise, small_gratings
 from isocortex.stimuli.gratings import MARQUES_FREQUENCIES
 
 RULES = ("clip", "blanksub")
@@ -27,6 +27,10 @@ GIVEN, RECORDED = "given", "recorded"
 """Names of the network itself and of the recorded cells in the tables."""
 
 REFERENCE = "ringach2002"
+
+NOISE_IMAGES = 16
+"""Images with the spectrum of photographs, on which the batch statistics of networks with random
+weights are estimated: they have none of their own, and without them nothing is normalised."""
 
 _LEFT_OUT = ("duplicates_left_out", "unresponsive_left_out")
 """Counts on the card of the reference."""
@@ -61,7 +65,8 @@ class Tune(Step):
 
     ``result()`` is a table of one row a rule and unit: ``layer, rule, channel, y, x, silent,
     circular_variance, preferred`` and ``bandwidth`` (degrees), ``modulation`` (F1 / F0),
-    ``frequency`` (cycles per pixel) and ``diameter`` (pixels) of the best grating.
+    ``frequency`` (cycles per pixel) and ``diameter`` (pixels) of the best grating. Batch
+    normalisation of random weights is estimated on `NOISE_IMAGES` images of noise.
     """
 
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("device", "batch_size")
@@ -79,6 +84,10 @@ class Tune(Step):
         """Record the layers and read their tuning."""
         model = load_model(self.model, self.weights, seed=self.seed)
         shown = gratings_for(model, self.stimuli, self.contrast)
+        if model.weights.startswith("random"):
+            channels, *sides = model.input_shape
+            noise = pink_noise(NOISE_IMAGES, max(sides), channels)
+            reestimate_batchnorm(model.network, model.preprocess(noise), batch_size=self.batch_size)
         recording = record(
             model,
             shown,
