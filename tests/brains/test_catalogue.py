@@ -13,6 +13,7 @@ from sklearn.linear_model import Ridge
 from isocortex import brains, data
 from isocortex.brains.catalogue import CATALOGUE
 from isocortex.errors import UserError
+from isocortex.measures.encoding import variance_parts
 
 
 def test_every_neural_file_belongs_to_a_recording() -> None:
@@ -98,6 +99,10 @@ def test_v4_trials_and_their_halves(data_folder: Path) -> None:
     assert np.median(halves.values) == pytest.approx(0.76, abs=0.01)
     explained = a.reliability("explainable_variance", of="mean", n_draws=10)
     np.testing.assert_allclose(explained.values, halves.values, atol=0.03)
+    total, noise = variance_parts(a.trials.values)
+    share = 1 - noise / total  # of single trials
+    assert np.median(share) == pytest.approx(0.302, abs=5e-4)
+    assert (share >= 0.15).sum() == 46
 
 
 def test_v1_patterns(data_folder: Path) -> None:
@@ -106,8 +111,11 @@ def test_v1_patterns(data_folder: Path) -> None:
     assert list(a.units["neuroid_id"]) == ["75", "255", "381"]
     assert a.stimuli is not None
     assert a.stimuli.shape == (1, 160, 160)
-    centre = np.concatenate([b[:, 0, 60:100, 60:100].numpy() for b in a.stimuli.batches(1000)])
+    parts = [(b.mean().item(), b[:, 0, 60:100, 60:100].numpy()) for b in a.stimuli.batches(500)]
+    assert np.mean([white for white, _ in parts]) == pytest.approx(0.930, abs=5e-4)
+    centre = np.concatenate([part for _, part in parts])
     assert set(np.unique(centre)) == {0, 1}
+    assert centre.mean() == pytest.approx(0.810, abs=5e-4)
     x = centre.reshape(9500, 20, 2, 20, 2).mean(axis=(2, 4)).reshape(9500, 400)
     order = np.random.default_rng(0).permutation(9500)
     train, test = order[:7600], order[7600:]

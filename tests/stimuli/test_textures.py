@@ -124,6 +124,7 @@ def test_mistakes_are_told() -> None:
 
 @pytest.mark.data
 def test_sets_of_recorded_classes(data_folder: Path) -> None:
+    assert len(usable_classes(textures("real-brodatz", data_folder))) == 52
     sets = [class_set("real-brodatz", seed, data_folder) for seed in range(6)]
     assert len(set(sum(sets[:5], ()))) == 50  # five disjoint sets of ten of the usable classes
     assert sets[5] == sets[0]
