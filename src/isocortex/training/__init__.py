@@ -8,7 +8,7 @@ from isocortex.training.objectives import CLASSIFICATION, Objective
 from isocortex.training.optimisers import OPTIMISERS, OptimiserConfig
 from isocortex.training.readouts import LogisticReadout, logistic_readout, pooled
 from isocortex.training.recipes import RECIPES, Recipe, recipe
-from isocortex.training.reconstruction import Reconstruction, fit_codec
+from isocortex.training.reconstruction import crops_of, images_of, reconstruct
 from isocortex.training.spectral import amplitude_law, power_spectrum, spectral_codec
 from isocortex.training.tasks import POLICIES, Diet, diet
 
@@ -24,18 +24,19 @@ __all__ = [
     "Objective",
     "OptimiserConfig",
     "Recipe",
-    "Reconstruction",
     "Training",
     "accuracy",
     "amplitude_law",
     "augmented",
+    "crops_of",
     "diet",
     "evaluate",
-    "fit_codec",
     "fit_responses",
+    "images_of",
     "logistic_readout",
     "pooled",
     "power_spectrum",
     "recipe",
+    "reconstruct",
     "spectral_codec",
 ]

@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from isocortex.errors import UserError
-from isocortex.models.codecs import LinearCodec
 from isocortex.models.initial import seeded
-from isocortex.training.batches import step_seed
-from isocortex.training.fit import REPORT_EVERY, Progress
-from isocortex.training.optimisers import OptimiserConfig
-from isocortex.training.state import RunState, load_state, save_state
+from isocortex.training.batches import BatchSource
+from isocortex.training.objectives import Objective
 
 CropSource = Callable[[int], Tensor]
 """Number of images -> (n, 1, h, w) float32, drawn with torch's random numbers."""
-
-COLUMNS = ("step", "loss", "error", "power")
-
-
-@dataclass(frozen=True)
-class Reconstruction:
-    """What the training of a codec leaves.
-
-    Attributes
-    ----------
-    codec : LinearCodec
-        Trained, in eval mode.
-    history : pandas.DataFrame
-        One row a step: `step` (from 1), `loss`, mean squared `error`, mean `power` of the code.
-    snapshots : dict of int to numpy.ndarray
-        Step -> the filter (size, size) after it; 0 is the filter that training began with.
-    """
-
-    codec: LinearCodec
-    history: pd.DataFrame
-    snapshots: dict[int, np.ndarray]
 
 
 def crops_of(images: Sequence[Tensor], size: int) -> CropSource:
@@ -123,126 +93,41 @@ def random_phase(images: Sequence[Tensor], *, seed: int = 0) -> list[Tensor]:
     return found
 
 
-def fit_codec(
-    codec: LinearCodec,
-    draw: CropSource,
-    *,
-    power_penalty: float,
-    optimiser: OptimiserConfig,
-    steps: int,
-    batch_size: int = 64,
-    seed: int = 0,
-    snapshots: Sequence[int] = (),
-    checkpoint: str | Path | None = None,
-    checkpoint_every: int = 200,
-    progress: Progress | None = None,
-) -> Reconstruction:
-    """Train a codec on ``mean((y - x)^2) + power_penalty mean(z^2)``, on the CPU.
-
-    Images and noise of a step are functions of (`seed`, step): an interrupted training goes on
-    from its checkpoint and ends with the same weights, bit by bit.
+def reconstruct(power_penalty: float) -> Objective:
+    """Return the objective of codecs: ``mean((y - x)^2) + power_penalty mean(z^2)``.
 
     Parameters
     ----------
-    codec : LinearCodec
-        Trained in place.
+    power_penalty : float
+        lambda. The figure that is watched is the error without the price, ``error``.
+    """
+
+    def loss(output: tuple[Tensor, Tensor], images: Tensor) -> Tensor:
+        back, code = output
+        return F.mse_loss(back, images) + power_penalty * code.square().mean()
+
+    return Objective(
+        name=f"reconstruction, {power_penalty!r} power",
+        loss=loss,
+        measure=lambda output, images: F.mse_loss(output[0].detach(), images),
+        measured="error",
+    )
+
+
+def images_of(draw: CropSource, batch_size: int) -> BatchSource:
+    """Return a source for `fit` of images that are also their own targets.
+
+    An epoch is one batch, since a source of crops has no end.
+
+    Parameters
+    ----------
     draw : callable
         See `CropSource`.
-    power_penalty : float
-        lambda.
-    optimiser : OptimiserConfig
-    steps, batch_size, seed : int
-    snapshots : sequence of int
-        Steps after which the filter is kept; the first and the last always are.
-    checkpoint : path, optional
-        Where to write the state, and to take it up from if the file is there.
-    checkpoint_every : int
-        Steps between two checkpoints.
-    progress : callable, optional
-        See `training.fit.Progress`.
-
-    Raises
-    ------
-    UserError
-        If a number is below 1, the loss is not finite, or the checkpoint is of another training.
+    batch_size : int
     """
-    if min(steps, batch_size, checkpoint_every) < 1:
-        raise UserError("steps, batch_size and checkpoint_every must be at least 1")
-    wanted = {0, steps, *(s for s in snapshots if s <= steps)}
-    path = None if checkpoint is None else Path(checkpoint)
-    key = _key(codec, draw, power_penalty, optimiser, batch_size, seed, wanted)
-    inner = optimiser.build(codec.parameters())
-    history: list[list[float]] = []
-    kept: dict[int, np.ndarray] = {0: codec.filter.clone().numpy()}
-    if path is not None and path.exists():
-        old = load_state(path, key)
-        codec.load_state_dict(old.network["codec"])
-        kept = {int(k): v.numpy() for k, v in old.network["snapshots"].items()}
-        inner.load_state_dict(old.optimiser)
-        history = old.history.tolist()
-    codec.train()
-    with torch.random.fork_rng(devices=[]):
-        for step in range(len(history), steps):
-            torch.manual_seed(step_seed(seed, step, 0))
-            images = draw(batch_size)
-            back, code = codec(images)
-            error, power = F.mse_loss(back, images), code.square().mean()
-            loss = error + power_penalty * power
-            for group in inner.param_groups:
-                group["lr"] = optimiser.rate(step)
-            inner.zero_grad()
-            loss.backward()
-            inner.step()
-            done = step + 1
-            history.append([done, *(float(v.detach()) for v in (loss, error, power))])
-            if not math.isfinite(history[-1][1]):
-                raise UserError(
-                    f"the codec diverged at step {done}; lower the learning rate "
-                    f"(now {optimiser.learning_rate:g})"
-                )
-            if done in wanted:
-                kept[done] = codec.filter.clone().numpy()
-            if progress is not None and (done % REPORT_EVERY == 0 or done == steps):
-                progress(done, steps, history[-1][1])
-            if path is not None and (done % checkpoint_every == 0 or done == steps):
-                save_state(path, _state(done, codec, kept, inner, history), key)
-    table = pd.DataFrame(history, columns=list(COLUMNS)).astype({"step": int})
-    return Reconstruction(codec.eval(), table, kept)
 
+    def both(rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        images = draw(len(rows))
+        return images, images
 
-def _state(
-    done: int,
-    codec: LinearCodec,
-    kept: dict[int, np.ndarray],
-    inner: torch.optim.Optimizer,
-    history: list[list[float]],
-) -> RunState:
-    filters = {str(step): torch.from_numpy(value) for step, value in kept.items()}
-    networks = {"codec": codec.state_dict(), "snapshots": filters}
-    table = torch.tensor(history, dtype=torch.float64)
-    return RunState(done, networks, inner.state_dict(), table)
-
-
-def _key(
-    codec: LinearCodec,
-    draw: CropSource,
-    power_penalty: float,
-    optimiser: OptimiserConfig,
-    batch_size: int,
-    seed: int,
-    wanted: set[int],
-) -> dict[str, str]:
-    """Return what makes a training this one and no other, by name."""
-    with seeded(0):
-        sample = draw(4).contiguous().numpy().tobytes()
-    weights = b"".join(v.contiguous().numpy().tobytes() for v in codec.state_dict().values())
-    return {
-        "codec": codec.config.model_dump_json(),
-        "power penalty": repr(power_penalty),
-        "optimiser": optimiser.model_dump_json(),
-        "batch size": str(batch_size),
-        "seed": str(seed),
-        "snapshots": json.dumps(sorted(wanted)),
-        "initial weights": hashlib.sha256(weights).hexdigest(),
-        "images": hashlib.sha256(sample).hexdigest(),
-    }
+    return BatchSource(batch_size, both)

@@ -12,7 +12,8 @@ from isocortex.execution import Execution
 from isocortex.models.lgncnn import LGNCNN
 from isocortex.studies.bertoni2021 import networks
 from isocortex.studies.bertoni2021.config import ARMS
-from isocortex.studies.bertoni2021.networks import Train, milestones
+from isocortex.studies.bertoni2021.networks import Train
+from isocortex.studies.bertoni2021.snapshots import milestones
 
 FIELDS: dict[str, Any] = {
     "arm": "all", "source": "glyphs", "seed": 0, "size": 32, "train_images": 100,
@@ -28,8 +29,8 @@ def train(cache: Path | None = None, **fields: Any) -> Train:
 
 
 def test_milestones_are_denser_at_the_beginning_and_end_with_the_last_step() -> None:
-    assert milestones(640, 4) == [10, 40, 160, 640]
-    assert milestones(1, 5) == [1]
+    assert milestones(640, 4) == [0, 10, 40, 160, 640]
+    assert milestones(1, 5) == [0, 1]
 
 
 @pytest.mark.parametrize("arm", ARMS)
@@ -43,16 +44,15 @@ def test_every_arm_changes_what_it_says(arm: str) -> None:
 def test_an_interrupted_training_ends_with_the_same_filters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train(tmp_path / "a").compute()
     real = networks.fit
 
-    def stop(*given: Any, **named: Any) -> Any:
-        if named["steps"] > 5:
+    def stop_at(step: int, total: int, loss: float) -> None:
+        if step == 10:
             raise KeyboardInterrupt
-        return real(*given, **named)
 
-    cut = train(tmp_path / "b")
-    monkeypatch.setattr(networks, "fit", stop)
+    cut = train(tmp_path / "b", epochs=3)
+    whole = train(tmp_path / "a", epochs=3).compute()
+    monkeypatch.setattr(networks, "fit", lambda *g, **k: real(*g, **k | {"progress": stop_at}))
     with pytest.raises(KeyboardInterrupt):
         cut.compute()
     monkeypatch.setattr(networks, "fit", real)

@@ -9,19 +9,22 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isocortex.execution import Step, tick
-from isocortex.models.codecs import CodecConfig, codec
+from isocortex.models.codecs import CodecConfig, LinearCodec, codec
 from isocortex.models.initial import seeded
 from isocortex.stimuli.dead_leaves import dead_leaves
 from isocortex.stimuli.photographs import whole_photographs
+from isocortex.studies.bertoni2021.snapshots import Snapshot, Snapshots, milestones
+from isocortex.training.fit import fit
 from isocortex.training.optimisers import OptimiserConfig
 from isocortex.training.reconstruction import (
     CropSource,
     crops_of,
-    fit_codec,
+    images_of,
     random_phase,
+    reconstruct,
     standardised,
     white_noise,
 )
@@ -86,8 +89,8 @@ class TrainCodec(Step):
         """Train; return the filters over training and the history."""
         arm = CODEC_ARMS[self.arm]
         workspace = self.workspace()
-        wanted = np.geomspace(max(1, self.steps // 64), self.steps, self.snapshots).round()
-        made = fit_codec(
+        snapshots = Snapshots(workspace, _filter)
+        training = fit(
             codec(
                 CodecConfig(
                     decoder=arm.decoder,
@@ -97,19 +100,30 @@ class TrainCodec(Step):
                 ),
                 seed=self.seed,
             ),
-            crop_source(arm.images, self.photographs, self.crop, self.data),
-            power_penalty=self.power_penalty if arm.penalised else 0.0,
+            images_of(
+                crop_source(arm.images, self.photographs, self.crop, self.data), self.batch_size
+            ),
+            objective=reconstruct(self.power_penalty if arm.penalised else 0.0),
             optimiser=OptimiserConfig(
                 learning_rate=self.learning_rate, schedule="cosine", schedule_steps=self.steps
             ),
             steps=self.steps,
             batch_size=self.batch_size,
             seed=self.seed,
-            snapshots=[int(step) for step in wanted],
             checkpoint=workspace / "codec.pt" if workspace else None,
+            checkpoint_every=200,
+            device="cpu",
             progress=lambda step, total, loss: tick(step, total, f"loss {loss:.3f}"),
+            observe=snapshots,
+            observe_at=milestones(self.steps, self.snapshots),
         )
-        return {"filters": made.snapshots, "history": made.history}
+        filters = {step: parts["filter"] for step, parts in snapshots.kept.items()}
+        return {"filters": filters, "history": training.history}
+
+
+def _filter(network: nn.Module) -> Snapshot:
+    assert isinstance(network, LinearCodec)
+    return {"filter": network.filter.numpy().copy()}
 
 
 class SpectralCodecs(Step):

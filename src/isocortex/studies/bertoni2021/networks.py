@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isocortex.errors import UserError
 from isocortex.execution import Step, tick
@@ -18,6 +16,7 @@ from isocortex.models.lateral import LateralConfig
 from isocortex.models.lgn import LGNConfig
 from isocortex.models.lgncnn import LGNCNN, LGNCNNConfig
 from isocortex.stimuli import digits, glyphs, labelled_folders
+from isocortex.studies.bertoni2021.snapshots import Snapshot, Snapshots, milestones
 from isocortex.training.augmentation import augmented
 from isocortex.training.fit import accuracy, fit
 from isocortex.training.optimisers import OptimiserConfig
@@ -135,61 +134,49 @@ class Train(Step):
         architecture = self.architecture(mean, sd, int(taught[1].max()) + 1)
         source = augmented(*taught, shift=self.shift, flips=self.flips)
         steps = self.epochs * max(1, source.n // self.batch_size)
-        with tempfile.TemporaryDirectory() as spare:
-            place = (self.workspace() or Path(spare)) / f"attempt-{restarts}"
-            kept = {0: photograph(LGNCNN(architecture, seed=seed))}
-            for stop in milestones(steps, self.snapshots):
-                file = place / f"filters-{stop}.npz"
-                if file.exists() and stop < steps:
-                    kept[stop] = dict(np.load(file))
-                    continue
-                training = fit(
-                    LGNCNN(architecture, seed=seed),
-                    source,
-                    optimiser=OptimiserConfig(
-                        name="sgd",
-                        learning_rate=self.learning_rate,
-                        nesterov=True,
-                        weight_decay=self.weight_decay,
-                        schedule="one_cycle",
-                        schedule_steps=steps,
-                    ),
-                    steps=stop,
-                    batch_size=self.batch_size,
-                    seed=seed,
-                    checkpoint=place / "checkpoint.pt",
-                    checkpoint_every=self.checkpoint_every,
-                    device=self.device,
-                    progress=lambda step, _, loss: tick(step, steps, f"loss {loss:.3f}"),
-                )
-                network = training.network
-                assert isinstance(network, LGNCNN)
-                kept[stop] = photograph(network)
-                np.savez(file, **kept[stop], allow_pickle=False)
-                if network.is_dead(taught[0][:_PROBES].to(self.device)):
-                    return None
-            score = accuracy(network, *held_out)
+        workspace = self.workspace()
+        place = None if workspace is None else workspace / f"attempt-{restarts}"
+        snapshots = Snapshots(place, photograph)
+        network = LGNCNN(architecture, seed=seed)
+        training = fit(
+            network,
+            source,
+            optimiser=OptimiserConfig(
+                name="sgd",
+                learning_rate=self.learning_rate,
+                nesterov=True,
+                weight_decay=self.weight_decay,
+                schedule="one_cycle",
+                schedule_steps=steps,
+            ),
+            steps=steps,
+            batch_size=self.batch_size,
+            seed=seed,
+            checkpoint=None if place is None else place / "checkpoint.pt",
+            checkpoint_every=self.checkpoint_every,
+            device=self.device,
+            progress=lambda step, total, loss: tick(step, total, f"loss {loss:.3f}"),
+            observe=snapshots,
+            observe_at=milestones(steps, self.snapshots),
+        )
+        if network.is_dead(taught[0][:_PROBES].to(self.device)):
+            return None
         return {
             "architecture": architecture.model_dump_json(),
             "weights": {k: v.cpu() for k, v in network.state_dict().items()},
-            "filters": kept,
+            "filters": snapshots.kept,
             "history": training.history,
-            "accuracy": score,
+            "accuracy": accuracy(network, *held_out),
             "restarts": restarts,
             "steps": steps,
         }
 
 
-def photograph(network: LGNCNN) -> dict[str, np.ndarray]:
+def photograph(network: nn.Module) -> Snapshot:
     """Return the filter in front, the filters and the lateral kernel that a network has now."""
+    assert isinstance(network, LGNCNN)
     parts = {"lgn": network.lgn_filter, "filters": network.filters, "kernel": network.kernel}
     return {k: v.cpu().numpy().copy() for k, v in parts.items() if v is not None}
-
-
-def milestones(steps: int, count: int) -> list[int]:
-    """Return steps at which the filters are kept: denser at the beginning, the last one always."""
-    wanted = np.geomspace(max(1, steps // 64), steps, count).round().astype(int)
-    return sorted({int(s) for s in wanted} | {steps})
 
 
 @lru_cache(maxsize=4)
