@@ -41,7 +41,8 @@ PROMISED = {
     "codecs", "codec_pixels", "amplitudes", "amplitude_profile", "spectral", "contour_statistics",
     "contour_fits", "contour_contrasts", "contour_map", "filters", "pixels", "emergence",
     "networks", "lateral", "null", "strength", "field", "polar", "association", "paths",
-    "streamlines", "spread", "comparison", "induced_lateral", "induced_contrast", "claim_parts",
+    "streamlines", "spread", "comparison", "induced_lateral", "induced_contrast", "light",
+    "claim_parts",
 }  # fmt: skip
 
 

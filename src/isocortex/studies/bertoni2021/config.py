@@ -107,9 +107,11 @@ class Contours(_Part):
     """Photographs of a second source; 0 leaves it out."""
     candidates: Annotated[int, Field(ge=2)] = 6
     """Widths of turning of each contour process that are tried, each with two ranges."""
-    controls: list[Literal["random_phase", "white", "turned"]] = [
-        "random_phase", "white", "turned",
+    controls: list[Literal["random_phase", "periodic_phase", "white", "turned"]] = [
+        "random_phase", "periodic_phase", "white", "turned",
     ]  # fmt: skip
+    """What is measured beside photographs. Claims are about ``random_phase``; ``periodic_phase``,
+    without the jump of an image across its borders, is shown beside it."""
 
 
 class FirstLayers(_Part):

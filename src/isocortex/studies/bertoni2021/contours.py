@@ -21,6 +21,7 @@ from isocortex.measures.cooccurrence import (
     log_luminance,
     pair_histogram,
     pair_statistics,
+    periodic_component,
     phi_centred,
     random_phase,
     symmetrise,
@@ -51,6 +52,7 @@ _LEAVES, _FIRST_VAL_LEAF = 160, 100_000
 CONDITIONS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "photographs": lambda image, seed: image,
     "random_phase": random_phase,
+    "periodic_phase": lambda image, seed: random_phase(periodic_component(image), seed),
     "white": white_noise,
     "turned": lambda image, seed: turned_by_45(image),
 }

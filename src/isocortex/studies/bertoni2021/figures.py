@@ -380,6 +380,13 @@ FIGURES = {
         " Intervals: bootstrap over photographs.",
         "contour_map", "contour_fits", "contour_statistics",
     ),
+    "light": _figure(
+        reference.light,
+        "A photograph (its logarithm) with a ramp of light added; the responses of a filter to it"
+        " without the small ones, and the image whose filtered version is nearest to them. r:"
+        " correlation with the photograph before the light was added. A demonstration, not judged.",
+        "light",
+    ),
     "induced": _figure(
         induced,
         "Connections that the filters of networks without a filter in front induce by their"

@@ -11,6 +11,7 @@ from isocortex.execution import Execution
 from isocortex.studies.bertoni2021.codecs import CODEC_ARMS, SpectralCodecs, TrainCodec
 from isocortex.studies.bertoni2021.config import ARMS, Configuration
 from isocortex.studies.bertoni2021.contours import Contours
+from isocortex.studies.bertoni2021.light import Light
 from isocortex.studies.bertoni2021.measuring import MeasureInduced, MeasureNetwork
 from isocortex.studies.bertoni2021.networks import Train
 from isocortex.training.devices import chosen_device
@@ -207,3 +208,13 @@ class Plan:
             )
             for source, train, val in wanted
         ]
+
+    def light(self, network: Train, codec: list[list[float]]) -> Light:
+        """Return the step that integrates a shaded photograph from filtered ones."""
+        return self._execution.step(
+            Light,
+            network=network,
+            codec=codec,
+            data=self._data if self.photographs else None,
+            data_checksum=self._checksum("bsds500") if self.photographs else "",
+        )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
+from PIL import Image
 
 from isocortex.analyses.field_figures import FILTER_COLOURS
 from isocortex.statistics import t_interval
@@ -22,6 +26,7 @@ CODEC_NAMES = {
 CONDITION_NAMES = {
     "photographs": ("photographs", "C0", "o"),
     "random_phase": ("random phases", "C1", "s"),
+    "periodic_phase": ("random phases, periodic", "C4", "v"),
     "white": ("white noise", "C3", "D"),
     "turned": ("turned by 45°", "C2", "^"),
 }
@@ -149,6 +154,30 @@ def contours(tables: Tables) -> Drawing:
     axes[3].set(xlabel="distance (px)", ylabel="axial ratio", title="co-axial edges")
     axes[3].legend(fontsize=8)
     figure.suptitle(_headline(fits, statistics))
+    return figure
+
+
+def light(tables: Tables) -> Drawing:
+    """Draw a shaded photograph, and what comes back after filtering and integration."""
+    table = tables["light"]
+    filters = [name for name in table["filter"].unique() if name]
+    figure = Drawing(figsize=(2.6 * (len(filters) + 1), 4.6), layout="constrained")
+    axes = figure.subplots(2, len(filters) + 1)
+    columns = [table[table["filter"] == ""], *(table[table["filter"] == f] for f in filters)]
+    for column, (name, rows) in enumerate(zip(["", *filters], columns, strict=True)):
+        for axis, (_, one) in zip(axes[:, column], rows.iterrows(), strict=True):
+            image = Image.open(io.BytesIO(base64.b64decode(one["png"])))
+            axis.imshow(np.asarray(image), cmap="gray", vmin=0, vmax=255)
+            axis.set_axis_off()
+            said = "" if np.isnan(one["r"]) or one["r"] == 1 else f", r {one['r']:.2f}"
+            title = f"{one['what']}{said}"
+            axis.set_title(f"{name}:\n{title}" if name else title, fontsize=9)
+    back = table[table["what"] == "integrated"].set_index("filter")["r"]
+    shaded = float(table.loc[table["what"] == "shaded", "r"].iloc[0])
+    figure.suptitle(
+        f"Uneven light leaves r {shaded:.2f} with the photograph; after the best filter"
+        f" ({back.idxmax()}) it is {back.max():.2f}"
+    )
     return figure
 
 

@@ -58,6 +58,12 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
         found = join(execution.sweep(("induced",), induced, lambda step: step.title))
         tables |= {f"induced_{name}": table for name, table in found.items()}
     tables |= _given(chosen, execution)
+    whole = [network for network in networks if network.arm == "all" and network.seed == 0]
+    if whole and "positive" in chosen.reconstruction.arms:
+        place = [(step.arm, step.seed) for step in codecs].index(("positive", 0))
+        filters = coded[place]["filters"]
+        light = plan.light(whole[0], filters[max(filters)].astype(float).tolist())
+        tables["light"] = execution.run(("light",), light)
 
     for step in (*codecs, *networks):
         step.clear_workspace()
