@@ -369,6 +369,17 @@ def test_the_command_writes_nothing_by_halves(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cache", "mine"]
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("method", ["ridge", "pls"])
+def test_on_cuda(folder: Path, method: str) -> None:
+    options = {"layers": "1,3", "random_seeds": 1, "method": method, "n_components": 5}
+    here = run(folder, "once", cache=None, **options)
+    there = run(folder, "once", cache=None, device="cuda", **options)
+    for column in ("r", "low", "over_random"):
+        expected = here.tables["layers"][column]
+        np.testing.assert_allclose(there.tables["layers"][column], expected, atol=0.01)
+
+
 @pytest.mark.data
 def test_real_neurons(data_folder: Path, tmp_path: Path) -> None:
     made = encode(

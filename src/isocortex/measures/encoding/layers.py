@@ -145,7 +145,7 @@ def best_layer(
     for f, layer_of in enumerate(chosen):
         stacked = torch.stack([to_torch(each[n].fold_predictions[f]).double() for n in names])
         index = torch.from_numpy(layer_of).to(stacked.device)
-        picked = stacked.gather(0, index.expand(1, *stacked.shape[1:]))[0]
+        picked = stacked.gather(0, index.expand(1, *stacked.shape[1:]))[0].to(first.y.device)
         predictions.append(picked[:, torch.from_numpy(first.kept).to(picked.device)])
     result = encoding(first, predictions, each[names[0]].score)
     chosen[:, ~first.kept] = -1
