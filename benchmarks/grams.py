@@ -29,7 +29,7 @@ from isocortex.recording import grams, preflight
 from isocortex.recording.store import size
 from isocortex.stimuli import StimulusSet
 
-BUDGET = 2**30
+BUDGET = 2**29
 BATCH = 8
 RUNS = (("blocks", 500), ("all", 64))
 """Which layers, and how many stimuli: as many as a busy machine of two cores does in minutes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -78,6 +80,21 @@ def test_double_precision_of_products_is_worth_its_time() -> None:
     double, _ = gram(x, torch.float32, double=True)
     assert np.abs(double / exact - 1).max() < 1e-13
     assert np.abs(single / exact - 1).max() > 1e-9
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_one_block_is_held_at_a_time(scaling: str, double: bool) -> None:
+    blocks: list[weakref.ref[torch.Tensor]] = []
+
+    def read(start: int, stop: int) -> torch.Tensor:
+        assert all(block() is None for block in blocks)
+        block = torch.rand((10, stop - start))
+        blocks.append(weakref.ref(block))
+        return block
+
+    summed(read, 10, 50, scaling=scaling, double=double, byte_budget=900)
+    assert len(blocks) > 2
 
 
 def test_units_that_do_not_vary_are_left_out_and_counted() -> None:

@@ -124,6 +124,7 @@ def summed(
         if total is None:
             total = torch.zeros((n, n), dtype=torch.float64, device=x.device)
         add_with_itself(total, x)
+        del x  # before the next block is read: the budget is for one
     assert total is not None
     if scaling == "correlation":
         assert size is not None
