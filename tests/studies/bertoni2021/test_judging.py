@@ -36,7 +36,8 @@ def tables(like_ratio: float = 3.0, enough: bool = True) -> dict[str, pd.DataFra
             )  # fmt: skip
         null.append(
             {**common, "region": "disc", "statistic": "like_ratio",
-             "observed": np.log(like_ratio) * wobble, "null_mean": 0.01}
+             "observed": np.log(like_ratio) * wobble, "null_mean": 0.01,
+             "p": 0.001 if seed else 0.02}
         )  # fmt: skip
         for model, r2 in (("direction", 0.2), ("diffusion", 0.5), ("overlap", 0.3)):
             comparison.append({**common, "model": model, "r2": r2 * wobble})
@@ -87,6 +88,43 @@ def test_networks_with_few_gabors_do_not_count() -> None:
     again = {j.claim.id: j for j in judge_all(found, False, "cifar10")}["B10"]
     assert again.verdict is Verdict.NOT_TESTED
     assert "3 seeds" in again.reason
+
+
+def test_networks_that_are_left_out_are_counted() -> None:
+    found = tables()
+    found["lateral"].loc[found["lateral"]["seed"] == 0, "enough"] = False
+    judged = {j.claim.id: j for j in judge_all(found, False, "cifar10")}["B10"]
+    assert judged.verdict is Verdict.SHOWN
+    assert [(p.interval.n, p.interval.n_dropped) for p in judged.parts if p.interval] == [(3, 1)] * 2
+
+
+def test_networks_beyond_their_permutations_are_counted() -> None:
+    judged = {j.claim.id: j for j in judge_all(tables(), False, "cifar10")}
+    assert judged["B8"].reason == "p < 0.01 under permutation in 3 of 4 networks"
+
+
+def test_a_filter_that_ends_undefined_is_not_judged_by_an_earlier_step() -> None:
+    """As a filter does that has decayed to 0: G1 and Q are NaN at the end."""
+    steps = [(0, 0.1, 0.2), (10, 0.2, 0.9), (20, np.nan, np.nan)]
+    rows = [
+        {"arm": arm, "seed": seed, "step": step, "gate": gate, "q": q}
+        for arm in ("all", "positive", "white")
+        for seed in SEEDS
+        for step, gate, q in steps
+    ]
+    found = tables() | {"emergence": pd.DataFrame(rows), "codecs": pd.DataFrame(rows)}
+    judged = {j.claim.id: j for j in judge_all(found, False, "cifar10")}
+    assert judged["B1"].verdict is Verdict.NOT_TESTED
+    assert judged["B2"].verdict is Verdict.NOT_TESTED
+    assert Statistics(found).named()["gate"]().isna().all()
+
+
+def test_the_better_process_needs_both() -> None:
+    found = tables()
+    table = found["comparison"]
+    table.loc[(table["seed"] == 0) & (table["model"] == "diffusion"), "r2"] = np.nan
+    values = Statistics(found).named()["R2 stochastic - overlap"]()
+    assert values.isna().tolist() == [True, False, False, False]
 
 
 def test_a_few_photographs_are_not_enough() -> None:

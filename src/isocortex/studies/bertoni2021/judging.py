@@ -8,6 +8,7 @@ its filters.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ Tables = dict[str, pd.DataFrame]
 Intervals = dict[str, Interval]
 
 MAIN = "all"
+SMALL_P = 0.01
 
 
 class Statistics:
@@ -79,33 +81,28 @@ class Statistics:
         }
 
     def _of(self, table: str, **where: object) -> pd.DataFrame:
-        """Return the rows of a table that match; none of units too few to conclude from."""
+        """Return the rows of a table that match."""
         found = self._tables.get(table, pd.DataFrame())
         if found.empty:
             return found
-        if "enough" in found:
-            found = found[found["enough"].astype(bool)]
         for column, value in where.items():
             found = found[found[column] == value]
         return found
 
     def _one(self, rows: pd.DataFrame, column: str) -> pd.Series:
+        """Return one value a seed; NaN, which is counted, where units are too few to conclude."""
         if rows.empty:
             return pd.Series(dtype=float)
-        return rows.set_index("seed")[column].astype(float).sort_index()
+        values = rows[column].astype(float)
+        if "enough" in rows:
+            values = values.where(rows["enough"].astype(bool))
+        return values.set_axis(rows["seed"]).sort_index()
 
-    def _emergence(self, column: str, when: str) -> pd.Series:
-        rows = self._of("emergence", arm=MAIN)
-        if rows.empty:
-            return pd.Series(dtype=float)
-        grouped = rows.sort_values("step").groupby("seed")[column]
-        return grouped.last() if when == "last" else grouped.first()
+    def _emergence(self, column: str, when: Literal["first", "last"]) -> pd.Series:
+        return self._one(_end(self._of("emergence", arm=MAIN), when), column)
 
     def _codec(self, arm: str, column: str) -> pd.Series:
-        rows = self._of("codecs", arm=arm)
-        if rows.empty:
-            return pd.Series(dtype=float)
-        return rows.sort_values("step").groupby("seed")[column].last()
+        return self._one(_end(self._of("codecs", arm=arm), "last"), column)
 
     def _amplitude(self, column: str, limit: float) -> pd.Series:
         return self._one(self._of("amplitudes", limit=limit), column)
@@ -135,10 +132,18 @@ class Statistics:
             for model in ("direction", "diffusion", OVERLAP)
         }
         both = pd.concat([r2["direction"], r2["diffusion"]], axis=1)
-        return both.max(axis=1) - r2[OVERLAP]
+        return both.max(axis=1, skipna=False) - r2[OVERLAP]
 
     def _induced(self, statistic: str) -> pd.Series:
         return self._one(self._of("induced_contrast", statistic=statistic), "value")
+
+
+def _end(rows: pd.DataFrame, when: Literal["first", "last"]) -> pd.DataFrame:
+    """Return the first or last step of each seed, whether or not its figures are defined."""
+    if rows.empty:
+        return rows
+    grouped = rows.sort_values("step").groupby("seed")
+    return grouped.head(1) if when == "first" else grouped.tail(1)
 
 
 def intervals_of(tables: Tables) -> Intervals:
@@ -178,7 +183,7 @@ def judge_all(tables: Tables, full_scale: bool, images: str) -> list[Judgement]:
                     over_seeds,
                     n_seeds=seeds,
                     condition=_condition(claim, images),
-                    reason=_missing(claim, tables),
+                    reason=_missing(claim, tables) or _counted(claim, tables),
                 )
             )
         if claim.id == "B17":
@@ -198,6 +203,16 @@ def _missing(claim: Claim, tables: Tables) -> str:
         if table is not None and not table["enough"].any():
             return "fewer than 8 retained filters in every network"
     return ""
+
+
+def _counted(claim: Claim, tables: Tables) -> str:
+    """Say in how many networks the like ratio is beyond its permutations, for B8 alone."""
+    table = tables.get("null", pd.DataFrame())
+    if claim.id != "B8" or table.empty:
+        return ""
+    rows = table.query("arm == @MAIN and region == 'disc' and statistic == 'like_ratio' and enough")
+    beyond = int((rows["p"] < SMALL_P).sum())
+    return f"p < {SMALL_P:g} under permutation in {beyond} of {len(rows)} networks"
 
 
 def _of_photographs(claim: Claim, tables: Tables) -> list[Judgement]:
