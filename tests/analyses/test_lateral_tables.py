@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from isocortex.analyses.association import association_tables
 from isocortex.analyses.fields import (
     FieldSettings,
+    _bounds,
     contrast,
     control_table,
     measure_first_layer,
-    target_sums,
+    pair_sums,
 )
 from isocortex.analyses.lateral import (
     Units,
@@ -24,6 +26,7 @@ from isocortex.analyses.lateral import (
 )
 from isocortex.analyses.model_comparison import comparison_table, process_kernels
 from isocortex.measures import lateral
+from isocortex.measures.receptive_fields import gabor
 from isocortex.measures.se2 import plant
 from isocortex.models.lateral import filter_overlap, induced_kernel
 
@@ -154,25 +157,57 @@ def test_activity_of_a_planted_kernel_spreads_along_the_axis(
     assert set(tables["streamlines"]["what"]) == {"learned", "overlap"}
 
 
-def test_sums_by_target_give_the_ratios_of_the_measures(gabors: Bank) -> None:
+def test_sums_by_pair_give_the_ratios_of_the_measures(gabors: Bank) -> None:
     kernel = lateral.induced_kernel(lateral.filter_overlap(gabors(N)))
     kept = lateral.retain(kernel, THETA)
-    sums = target_sums(kernel, UNITS)
-    like = sums["like"].sum() / sums["n_like"].sum()
-    crossed = sums["crossed"].sum() / sums["n_crossed"].sum()
-    assert like / crossed == pytest.approx(
-        lateral.strength_curve(kept.kernel, kept.theta).like_ratio
-    )
-    axial = sums["axial"].sum() / sums["n_axial"].sum()
-    across = sums["lateral"].sum() / sums["n_lateral"].sum()
-    assert axial / across == pytest.approx(lateral.axial_ratio(kept.kernel, kept.theta))
+    mean = {k: s.sum() / n.sum() for k, (s, n) in pair_sums(kernel, UNITS).items()}
+    like, axial = mean["like"] / mean["crossed"], mean["axial"] / mean["lateral"]
+    assert like == pytest.approx(lateral.strength_curve(kept.kernel, kept.theta).like_ratio)
+    assert axial == pytest.approx(lateral.axial_ratio(kept.kernel, kept.theta))
     control = control_table(N, 11, FieldSettings(control_banks=3))
-    found = contrast(sums, control).set_index("statistic")
+    control.loc[0, "axial_ratio"] = np.nan
+    found = contrast(pair_sums(kernel, UNITS), control).set_index("statistic")
     assert found.loc["like_ratio", "value"] == pytest.approx(
-        np.log(like / crossed) - control["like_ratio"].mean()
+        np.log(like) - control["like_ratio"].mean()
     )
+    assert found["n_banks"].tolist() == [3, 2]
     assert (found["low"] < found["value"]).all()
     assert (found["value"] < found["high"]).all()
+
+
+def test_intervals_over_filters_are_as_wide_as_banks_differ() -> None:
+    """Each filter is target and source of its pairs: drawing targets alone gives half the width."""
+    rng = np.random.default_rng(0)
+    n, nothing = 24, pd.DataFrame({"like_ratio": [0.0], "axial_ratio": [0.0]})
+    seen = []
+    for _ in range(40):
+        theta = rng.uniform(0, 180, n)
+        bank = gabor(
+            9,
+            orientation_deg=theta,
+            frequency=rng.uniform(0.1, 0.25, n),
+            phase_deg=rng.uniform(-180, 180, n),
+            sigma_u=rng.uniform(1.2, 2, n),
+            sigma_v=rng.uniform(1.5, 2.5, n),
+            x=rng.uniform(-1, 1, n),
+            y=rng.uniform(-1, 1, n),
+            amplitude=np.ones(n),
+        )
+        kernel = lateral.induced_kernel(lateral.filter_overlap(bank))
+        found = contrast(pair_sums(kernel, Units(np.arange(n), theta)), nothing, 400)
+        seen.append(found.set_index("statistic")[["value", "low", "high"]].loc["like_ratio"])
+    table = pd.DataFrame(seen)
+    width = (table["high"] - table["low"]).median() / (2 * 1.96)
+    assert width == pytest.approx(table["value"].std(), rel=0.35)
+
+
+def test_undefined_draws_widen_an_interval() -> None:
+    drawn = np.linspace(0, 1, 1001)
+    assert _bounds(drawn) == pytest.approx((0.025, 0.975))
+    drawn[[100, 500]] = np.nan
+    assert _bounds(drawn) == pytest.approx((0.023, 0.977))
+    drawn[:40] = np.nan
+    assert np.isnan(_bounds(drawn)).all()
 
 
 def test_a_bank_of_gabors_induces_like_to_like_connections_beyond_random_filters(

@@ -42,7 +42,6 @@ from isocortex.measures.lateral import (
 )
 from isocortex.models import files_checksum, load_model
 from isocortex.models.checkpoints import read_tensors
-from isocortex.statistics import Interval, bootstrap_interval
 
 INDUCED = "induced"
 CHECKPOINTS = (".pt", ".pth", ".safetensors")
@@ -196,9 +195,9 @@ def measure_first_layer(filters: Tensor, settings: FieldSettings) -> Tables:
         ``filters`` (see `fit_filters`), ``pixels`` (the principal component), ``lateral``,
         ``null``, ``strength``, ``field``, ``polar`` (see `kernel_tables`, for the induced
         kernel), ``association``, ``streamlines``, ``control`` (log ratios of each bank of random
-        filters), ``targets`` (sums by target, for the bootstrap over filters), ``contrast`` (log
-        ratios minus the mean of the control, with 95 % intervals over filters). The lateral
-        tables carry `enough`: whether there were retained filters enough to conclude from.
+        filters), ``contrast`` (log ratios minus the mean of the control, with 95 % intervals over
+        filters). The lateral tables carry `enough`: whether there were retained filters enough to
+        conclude from.
     """
     component, outside = principal_colour(filters)
     table = fit_filters(
@@ -230,8 +229,7 @@ def measure_first_layer(filters: Tensor, settings: FieldSettings) -> Tables:
     found |= association_tables(kernel, bank, units, name=INDUCED, against_overlap=False)
     side = bank.shape[-1]
     control = control_table(len(chosen.units), side, settings)
-    targets = target_sums(kernel, units)
-    found |= {"control": control, "targets": targets, "contrast": contrast(targets, control)}
+    found |= {"control": control, "contrast": contrast(pair_sums(kernel, units), control)}
     for part in found.values():
         part["enough"] = chosen.enough
     return {"filters": table, "pixels": pixels, **found}
@@ -254,70 +252,89 @@ def control_table(n: int, side: int, settings: FieldSettings) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def target_sums(kernel: np.ndarray, units: Units) -> pd.DataFrame:
-    """Return sums and counts by target, of which the ratios over targets are made.
+def pair_sums(kernel: np.ndarray, units: Units) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return sums and counts by pair of filters, of which the ratios are made.
 
     Returns
     -------
-    pandas.DataFrame
-        `unit`, and `like`, `crossed`, `axial`, `lateral`, each with its count ``n_...``.
+    dict of str to (numpy.ndarray, numpy.ndarray)
+        Of `like`, `crossed`, `axial` and `lateral` connections: (n, n) sums and counts, target by
+        source. ``like_ratio`` is the mean of the first over that of the second, ``axial_ratio``
+        that of the third over that of the fourth.
     """
     kept = retain(kernel, np.nan_to_num(units.theta), units.units)
     n, side = len(kept.theta), kernel.shape[-1]
     apart = ~np.eye(n, dtype=bool)
     difference = np.abs((kept.theta[None] - kept.theta[:, None] + 90) % 180 - 90)
-    like, crossed = (difference < 22.5) & apart, (difference > 67.5) & apart
     strength = pair_strength(kept.kernel)
     x, y = displacements(side)
     polar = np.rad2deg(np.arctan2(y, x))
     inside = positions(side, r_min=0.5)
     from_axis = np.abs((polar - kept.theta[:, None, None] + 90) % 180 - 90)
-    axial, lateral = (from_axis <= 22.5) & inside, (from_axis >= 67.5) & inside
-    pairs = like.astype(float)
-    return pd.DataFrame(
-        {
-            "unit": kept.units,
-            "like": (strength * like).sum(axis=1),
-            "n_like": like.sum(axis=1),
-            "crossed": (strength * crossed).sum(axis=1),
-            "n_crossed": crossed.sum(axis=1),
-            "axial": np.einsum("fg,fgab,fab->f", pairs, kept.kernel, axial),
-            "n_axial": pairs.sum(axis=1) * axial.sum(axis=(1, 2)),
-            "lateral": np.einsum("fg,fgab,fab->f", pairs, kept.kernel, lateral),
-            "n_lateral": pairs.sum(axis=1) * lateral.sum(axis=(1, 2)),
-        }
-    )
+    like = ((difference < 22.5) & apart).astype(float)
+    crossed = ((difference > 67.5) & apart).astype(float)
+    found = {"like": (strength * like, like), "crossed": (strength * crossed, crossed)}
+    for name, sector in (("axial", from_axis <= 22.5), ("lateral", from_axis >= 67.5)):
+        chosen = (sector & inside).astype(float)
+        sums = np.einsum("fgab,fab->fg", kept.kernel, chosen) * like
+        found[name] = (sums, like * chosen.sum(axis=(1, 2))[:, None])
+    return found
 
 
-def contrast(targets: pd.DataFrame, control: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
-    """Compare the log ratios of a layer with the mean of its control, with 95 % over filters."""
+def contrast(
+    pairs: dict[str, tuple[np.ndarray, np.ndarray]], control: pd.DataFrame, resamples: int = 2000
+) -> pd.DataFrame:
+    """Compare the log ratios of a layer with the mean of its control, with 95 % over filters.
+
+    The bootstrap draws filters, each as target and as source (pairs share filters, so that
+    targets are not independent; too wide where pairs do not depend on their filters), and banks of
+    the control. Banks whose ratio is undefined are left
+    out; `n_banks` are not.
+    """
+    n = len(pairs["like"][0])
+    rng = np.random.default_rng(0)
+    filters = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
     rows = []
     for name, (over, under) in {
         "like_ratio": ("like", "crossed"),
         "axial_ratio": ("axial", "lateral"),
     }.items():
-        reference = control[name].mean()
-        columns = [over, f"n_{over}", under, f"n_{under}"]
-        interval = _ratio_interval(targets[columns].to_numpy(float), resamples)
+        noise = control[name].dropna().to_numpy(float)
+        reference = noise.mean() if len(noise) else np.nan
+        banks = (
+            rng.choice(noise, (resamples, len(noise))) if len(noise) else np.full((1, 1), np.nan)
+        )
+        log_ratio = float(_log_ratio(pairs[over], pairs[under], np.ones((1, n)))[0])
+        drawn = _log_ratio(pairs[over], pairs[under], filters) - banks.mean(axis=1)
+        low, high = _bounds(drawn)
         rows.append(
             {
                 "statistic": name,
-                "log_ratio": interval.estimate,
+                "log_ratio": log_ratio,
                 "control": reference,
-                "value": interval.estimate - reference,
-                "low": interval.low - reference,
-                "high": interval.high - reference,
-                "n": interval.n,
+                "value": log_ratio - reference,
+                "low": low,
+                "high": high,
+                "n": n,
+                "n_banks": len(noise),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _ratio_interval(sums: np.ndarray, resamples: int) -> Interval:
-    def log_ratio(samples: np.ndarray, axis: int) -> np.ndarray:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            a, n_a, b, n_b = np.moveaxis(samples.sum(axis=axis), -1, 0)
-            found: np.ndarray = np.log((a / n_a) / (b / n_b))
-        return found
+def _log_ratio(
+    over: tuple[np.ndarray, np.ndarray], under: tuple[np.ndarray, np.ndarray], weights: np.ndarray
+) -> np.ndarray:
+    """Return log ratios of means over pairs, (draws,), of filters that count (draws, n) times."""
+    a, n_a, b, n_b = (((weights @ m) * weights).sum(axis=1) for m in (*over, *under))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: np.ndarray = np.log((a / n_a) / (b / n_b))
+    return found
 
-    return bootstrap_interval(sums, log_ratio, n_resamples=resamples)
+
+def _bounds(drawn: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Return percentiles of draws; what is undefined counts as below and as above all others."""
+    tail = (1 - level) / 2
+    low = float(np.quantile(np.where(np.isnan(drawn), -np.inf, drawn), tail, method="lower"))
+    high = float(np.quantile(np.where(np.isnan(drawn), np.inf, drawn), 1 - tail, method="higher"))
+    return (low, high) if np.isfinite([low, high]).all() else (np.nan, np.nan)
