@@ -95,7 +95,9 @@ def test_networks_that_are_left_out_are_counted() -> None:
     found["lateral"].loc[found["lateral"]["seed"] == 0, "enough"] = False
     judged = {j.claim.id: j for j in judge_all(found, False, "cifar10")}["B10"]
     assert judged.verdict is Verdict.SHOWN
-    assert [(p.interval.n, p.interval.n_dropped) for p in judged.parts if p.interval] == [(3, 1)] * 2
+    assert [(p.interval.n, p.interval.n_dropped) for p in judged.parts if p.interval] == [
+        (3, 1)
+    ] * 2
 
 
 def test_networks_beyond_their_permutations_are_counted() -> None:
