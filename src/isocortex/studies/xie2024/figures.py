@@ -287,6 +287,8 @@ def graded(tables: Tables) -> Drawing:
 
 def _kind(task_set: str, variant: str) -> str:
     name = SETS.get(task_set, (task_set,))[0]
+    if variant.startswith("ncat "):
+        return f"{name}, {variant.removeprefix('ncat ')} categories"
     return name if variant == "full" else f"{name}, {variant.replace('_', ' ')}"
 
 

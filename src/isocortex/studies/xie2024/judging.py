@@ -18,6 +18,7 @@ from isocortex.studies.xie2024.claims import (
     CATEGORY_SETS,
     CLAIMS,
     CURVES,
+    EVIDENCE,
     FEW,
     NATURAL,
     NOT_BUILT,
@@ -54,17 +55,17 @@ def judge_all(tables: Tables, n_seeds: int, resamples: int) -> list[Judgement]:
     intervals: Intervals = {}
     reasons: dict[str, str] = {}
     if "alignment" in tables:
-        _alignment(gate(tables["alignment"], "A"), "A", "", intervals, reasons)
-        _few_and_more(gate(tables["alignment"], "A"), intervals)
+        _alignment(gate(tables["alignment"]), "A", "", intervals, reasons)
+        _few_and_more(gate(tables["alignment"]), intervals)
     if "curves" in tables:
-        _curves(gate(tables["curves"], "curves"), intervals)
+        _curves(gate(tables["curves"]), intervals)
     if "alignment_human" in tables:
         for region in ("EVC", "IT"):
             table = tables["alignment_human"].query("area == @region")
-            _alignment(gate(table, region), region, f"-{region}", intervals, reasons)
+            _alignment(gate(table), region, f"-{region}", intervals, reasons)
     _stages(tables, gate, intervals)
     _cka(tables["cka"], gate, intervals, resamples)
-    _decoding(tables["decoding"], gate, intervals)
+    _decoding(tables["decoding"], intervals)
     return [_judged(claim, intervals, reasons, tables, gate, n_seeds) for claim in CLAIMS]
 
 
@@ -85,7 +86,7 @@ class Gate:
         """Return whether a network is counted."""
         return (task_set, variant, seed) not in self._failed
 
-    def __call__(self, table: pd.DataFrame, what: str) -> pd.DataFrame:
+    def __call__(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of `table` whose networks are counted."""
         keys = zip(table["task_set"], table["variant"], table["seed"], strict=True)
         return table[[self.learned(*key) for key in keys]]
@@ -108,7 +109,8 @@ def _judged(
         reason = NO_V4
     if "alignment_human" not in tables and (claim.id == "X14" or "-" in claim.id):
         reason = NO_HUMAN
-    condition = f"without {len(gate.failed)} networks that did not learn" if gate.failed else ""
+    counted = EVIDENCE[claim.id] != "decoding" and gate.failed
+    condition = f"without {len(gate.failed)} networks that did not learn" if counted else ""
     return judge(claim, intervals, n_seeds=n_seeds, condition=condition, reason=reason)
 
 
@@ -187,7 +189,7 @@ def _curves(table: pd.DataFrame, intervals: Intervals) -> None:
 def _stages(tables: Tables, gate: Gate, intervals: Intervals) -> None:
     """X14 and X15: at which depth an area is best predicted."""
     if "alignment_human" in tables:
-        best = gate(tables["alignment_human"], "stages").query(
+        best = gate(tables["alignment_human"]).query(
             "best and variant == 'full' and task_set not in ('pixels', @UNTRAINED)"
         )
         keys = ["task_set", "seed"]
@@ -198,7 +200,7 @@ def _stages(tables: Tables, gate: Gate, intervals: Intervals) -> None:
             intervals["share EVC before IT"] = share(depth["EVC"] < depth["IT"])
             intervals["share IT before layer4"] = share(depth["IT"] < 4)
     if "alignment" in tables:
-        best = gate(tables["alignment"], "stages").query("best and variant == 'full'")
+        best = gate(tables["alignment"]).query("best and variant == 'full'")
         stages = best.assign(value=best["layer"].map(stage))
         spatial = pd.concat([_by_seed(stages, s) for s in SPATIAL], axis=1).mean(axis=1)
         _put(intervals, "V4 stage category - spatial", _by_seed(stages, "category") - spatial)
@@ -312,9 +314,9 @@ class Blocks:
         )  # fmt: skip
 
 
-def _decoding(table: pd.DataFrame, gate: Gate, intervals: Intervals) -> None:
-    """X9 to X12."""
-    table = gate(table, "decoding").rename(columns={"score": "value"})
+def _decoding(table: pd.DataFrame, intervals: Intervals) -> None:
+    """X9 to X12, of all networks: what was learned counts for alignment and CKA alone."""
+    table = table.rename(columns={"score": "value"})
     full = table[table["tested_on"] == "full"]
     category, position = (full[full["target"] == target] for target in ("category", "position"))
     deep = category[category["layer"] == "layer4.0.relu:2"]

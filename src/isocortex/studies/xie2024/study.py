@@ -122,7 +122,7 @@ STUDY = Study(
         " correlation with each subject's distances, at the layer that the other half of the images"
         " chose. Performance is 1 - loss / loss of the best constant on held-out images with"
         " backgrounds that no network has seen. A network that learned nothing (loss above .8 of a"
-        " constant's, accuracy below three times chance) is left out of every claim and named."
+        " constant's, accuracy below three times chance) is left out of alignment and CKA."
         " Decoding is linear, with a penalty chosen by inner folds; balanced accuracy of the"
         " category, mean r of x and y. CKA is linear and debiased. The reference of X16 is the"
         " network that learns everything. Under the sampler tdw, centring also changes depth and"
