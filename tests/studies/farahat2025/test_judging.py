@@ -10,7 +10,8 @@ from isocortex.claims import Judgement, Verdict
 from isocortex.measures.encoding import pearson_r
 from isocortex.studies.farahat2025.claims import CLAIMS, SESSIONS
 from isocortex.studies.farahat2025.encoding import MOMENTS
-from isocortex.studies.farahat2025.judging import judge_all, random, twin
+from isocortex.studies.farahat2025.evidence import random, twin
+from isocortex.studies.farahat2025.judging import at_chance, judge_all
 from isocortex.studies.farahat2025.resampling import (
     Resampler,
     difference_of_r2,
@@ -23,8 +24,13 @@ from isocortex.studies.farahat2025.resampling import (
 Tables = dict[str, pd.DataFrame]
 
 
-def by_id(tables: Tables, rejected: bool = False) -> dict[str, Judgement]:
-    return {j.claim.id: j for j in judge_all(tables, 200, True, rejected)}
+EVERYTHING = ("recordings", "bsds500", "cifar10", "mnist", "real-brodatz")
+
+
+def by_id(
+    tables: Tables, *, rejected: bool = False, found: tuple[str, ...] = EVERYTHING
+) -> dict[str, Judgement]:
+    return {j.claim.id: j for j in judge_all(tables, 200, found, rejected)}
 
 
 def scores(levels: dict[str, float], *, seeds: int = 5, noise: float = 0.01) -> pd.DataFrame:
@@ -51,8 +57,12 @@ def test_planted_advantages_of_relu_and_max_are_shown_and_absent_ones_are_not() 
     assert found["R3 V4"].verdict is Verdict.SHOWN
     assert found["R4 V4"].verdict is Verdict.SHOWN
     linear = by_id({"encoding": scores(dict.fromkeys(["relu-avg", *SMOOTH], 0.3))})
-    assert linear["R3 V4"].verdict is Verdict.CONTRADICTED
-    assert linear["R4 V4"].verdict is Verdict.CONTRADICTED
+    assert linear["R3 V4"].verdict is not Verdict.SHOWN
+    assert linear["R4 V4"].verdict is not Verdict.SHOWN
+    little = by_id({"encoding": scores({**SMOOTH, "relu-avg": 0.32}, noise=0.001)})
+    assert little["R3 V4"].verdict is Verdict.NOT_SHOWN  # of the right sign, and too small
+    against = by_id({"encoding": scores({**SMOOTH, "relu-avg": 0.2})})
+    assert against["R3 V4"].verdict is Verdict.CONTRADICTED
     one = by_id({"encoding": scores({"relu-avg": 0.45, **SMOOTH, "tanh-avg": 0.42})})
     assert one["R3 V4"].verdict is not Verdict.SHOWN  # the smallest contrast decides
 
@@ -107,6 +117,33 @@ def test_a_simulated_it_that_a_pyramid_explains_tests_nothing() -> None:
     assert "pyramid" in found.reason
 
 
+def test_networks_that_name_no_objects_are_not_called_trained() -> None:
+    row = {"configuration": "relu-max", "seed": 0, "test_images": 1000}
+    assert at_chance(pd.DataFrame([row | {"accuracy": 0.4}])) == ""
+    assert "0.12" in at_chance(pd.DataFrame([row | {"accuracy": 0.12}]))
+    found = by_id({"networks": pd.DataFrame([row | {"accuracy": 0.1}])})["R7"]
+    assert found.verdict is Verdict.NOT_TESTED
+    assert "training on objects failed" in found.reason
+
+
+def test_other_images_decide_nothing() -> None:
+    table = pd.DataFrame(
+        [
+            {**random(name), "seed": seed, "block": 1, "in_grid": True, "c_lin": value}
+            for name, value in (("relu-avg", 0.4), ("identity-max", 0.2), ("identity-avg", 0.0),
+                                ("tanh-avg", 0.05), ("sigmoid-avg", 0.01))
+            for seed in range(5)
+        ]
+    )  # fmt: skip
+    table = table.assign(
+        **dict.fromkeys(("e_even", "c_mid", "c_curv", "c_four", "c_gate", "d_eff"), 0.0)
+    )
+    assert by_id({"complexity": table})["R5"].verdict is Verdict.SHOWN
+    without = by_id({"complexity": table}, found=("recordings",))["R5"]
+    assert without.verdict is Verdict.NOT_TESTED
+    assert "no real data: bsds500" in without.reason
+
+
 def test_every_part_has_a_name_of_its_own() -> None:
     names = [part.name for claim in CLAIMS for part in claim.parts]
     assert len(names) == len(set(names))
@@ -122,11 +159,13 @@ def test_a_relative_drop_over_a_denominator_near_0_is_undefined() -> None:
         for seed in range(5)
         for n in range(6)
     ]  # fmt: skip
-    floor = {"configuration": "pixels", "arm": "pixels", "norm": "", "seed": 0, "neuroid": 0,
-             "kind": "", "r": 0.1, "fev": 0.1}  # fmt: skip
-    rows += [{"area": area, **floor} for area in ("it-sim", "v1-sim")]
+    floor = {"configuration": "pixels", "arm": "pixels", "norm": "", "seed": 0, "kind": "",
+             "r": 0.1, "fev": 0.1}  # fmt: skip
+    areas = ("it-sim", "v1-sim")
+    rows += [{"area": area, "neuroid": n, **floor} for area in areas for n in range(6)]
     found = by_id({"encoding": pd.DataFrame(rows)})["T7"]
     assert found.verdict is Verdict.NOT_TESTED
+    assert "relative drop is undefined" in found.reason
 
 
 @pytest.mark.parametrize("late", [0.0, 0.01])
@@ -166,7 +205,8 @@ def test_stacked_keeps_seeds_and_units_that_all_networks_have() -> None:
     table.loc[(table["neuroid"] == 2) & (table["configuration"] == "tanh-avg"), "r"] = np.nan
     found = stacked(table, [random("relu-avg"), random("tanh-avg")], "neuroid", "r")
     assert found is not None
-    np.testing.assert_allclose(found, [[[2.0, 1.0], [2.1, 1.1]]])
+    np.testing.assert_allclose(found.values, [[[2.0, 1.0], [2.1, 1.1]]])
+    assert found.dropped == 1
     assert stacked(table, [random("abs-avg")], "neuroid", "r") is None
     assert stacked_moments(moments({"a": 0.3}, {"a": twin()}), [random("abs-avg")]) is None
 

@@ -50,7 +50,7 @@ TINY = [
 ]
 PROMISED = {
     "complexity", "networks", "encoding", "encoding_blocks", "areas", "selectivity", "textures",
-    "neural", "points", "regressions", "claim_parts",
+    "neural", "points", "regressions", "regression_contrasts", "claim_parts",
 }  # fmt: skip
 
 

@@ -116,7 +116,7 @@ class SimulatedArea(Step):
         """Return images, trials and, for IT, what a Gabor pyramid explains of it."""
         if self.name == "it-sim":
             return self._it()
-        patches = natural_patches(self.images, self.size, "val", self.data, seed=2)
+        patches = natural_patches(self.images, self.size, "train", self.data, seed=2)
         stimuli = StimulusSet.from_tensor(patches.images)
         made = v1_population(
             stimuli,
@@ -170,16 +170,18 @@ Area = Recorded | SimulatedArea
 
 def describe(name: str, shown: Shown) -> dict[str, Any]:
     """Return one row of the table of areas."""
-    share = np.nan
+    share, kept = np.nan, 0
     if shown.trials is not None:
         total, noise = variance_parts(shown.trials)
         share = float(np.nanmedian(1 - noise / total))
+        kept = int((1 - noise / total >= 0.15).sum())
     return {
         "area": name,
         "images": len(shown.images),
         "pixels": shown.images.shape[-1],
         "neuroids": shown.responses.shape[1],
         "explainable_share": share,
+        "neuroids_with_fev": kept,
         "grouped": shown.groups is not None,
     }
 

@@ -21,22 +21,41 @@ CEILING = {"EVC": 0.239, "IT": 0.449}
 REFERENCE_FLOOR = 0.033
 """Mean Wasserstein distance of random halves of the recorded cells."""
 
+NEEDS = {
+    **dict.fromkeys(("R1", "R1m", "R7", "R7m", "R9b", "R9c"), ("cifar10",)),
+    **dict.fromkeys(("R5", "R6", "R6m", "R6e", "R12", "R13"), ("bsds500",)),
+    **dict.fromkeys(("R10a", "R10b"), ("real-brodatz", "mnist")),
+    "R11": ("real-brodatz", "mnist", "bsds500"),
+}
+"""Images that a claim speaks of besides recordings; others in their place decide nothing."""
+
+TRAINED = ("R1", "R1m", "R7", "R7m", "R9b", "R9c", "T1", "T7")
+"""Claims about networks that were trained on objects, and so must name some."""
+
 CONFOUNDED = frozenset({"R1m", "R6m", "R7m"})
 SIMULATIONS = frozenset({"T1", "T2c", "T3", "T4", "T7"})
+
+
+def _part(name: str, text: str, test: str, threshold: float) -> Part:
+    """Return a part; below 0, not below the smallest effect, is what contradicts "above"."""
+    return Part(name, text, test, threshold, against=0.0 if test == "above" else None)
+
 
 _CELL = {c: f"cell {c + 1}" for c in CELLS}
 
 
 def _v1(name: str, text: str, test: str = "above", threshold: float = R_EFFECT) -> list[Part]:
-    return [Part(f"{name} {_CELL[c]}", f"V1 {_CELL[c]}, r: {text}", test, threshold) for c in CELLS]
+    return [
+        _part(f"{name} {_CELL[c]}", f"V1 {_CELL[c]}, r: {text}", test, threshold) for c in CELLS
+    ]
 
 
 def _v4(name: str, text: str, test: str = "above", threshold: float = R_EFFECT) -> list[Part]:
-    return [Part(f"{name} {s}", f"{s.upper()}, r: {text}", test, threshold) for s in SESSIONS]
+    return [_part(f"{name} {s}", f"{s.upper()}, r: {text}", test, threshold) for s in SESSIONS]
 
 
 def _one(name: str, text: str, test: str = "above", threshold: float = 0.0) -> tuple[Part, ...]:
-    return (Part(name, text, test, threshold),)
+    return (_part(name, text, test, threshold),)
 
 
 _R3 = "smallest of ReLU-avg minus identity, tanh, sigmoid-avg, random"
@@ -138,7 +157,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Shuffled weights cost late more than early human cortex",
         "direction only",
         tuple(
-            Part(f"R7 {kind} human", f"{kind}: drop in rho / ceiling, IT minus EVC", "above", 0.0)
+            _part(f"R7 {kind} human", f"{kind}: drop in rho / ceiling, IT minus EVC", "above", 0.0)
             for kind in ("S2", "S3")
         ),
         SEEDS,
@@ -149,7 +168,7 @@ CLAIMS: tuple[Claim, ...] = (
         "The same in the macaque, V4 against V1",
         "direction only",
         tuple(
-            Part(f"R7 {kind} macaque", f"{kind}: drop in r, V4 minus V1", "above", R_EFFECT)
+            _part(f"R7 {kind} macaque", f"{kind}: drop in r, V4 minus V1", "above", R_EFFECT)
             for kind in ("S2", "S3")
         ),
         SEEDS,
@@ -160,7 +179,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Monkey and human agree in sign",
         "yes",
         tuple(
-            Part(f"R8 {which}", f"{which}: product of the signs in both species", "above", 0.0)
+            _part(f"R8 {which}", f"{which}: product of the signs in both species", "above", 0.0)
             for which in ("R1", "R3", "R6")
         ),
         SEEDS,
@@ -171,7 +190,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Of random networks, ReLU is tuned to orientation most like V1",
         "direction only",
         tuple(
-            Part(f"R9a {rule}", f"W1, block 2, rule {rule}: least of the others minus ReLU-avg",
+            _part(f"R9a {rule}", f"W1, block 2, {rule}: least of the others minus ReLU-avg",
                  "above", 0.0)
             for rule in ("clip", "blanksub")
         ),
@@ -183,7 +202,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Trained ReLU is closest of all",
         "direction only",
         tuple(
-            Part(f"R9b {rule}", f"W1, block 2, rule {rule}: least of all others - trained ReLU-avg",
+            _part(f"R9b {rule}", f"W1, block 2, {rule}: least of all others minus trained ReLU-avg",
                  "above", 0.0)
             for rule in ("clip", "blanksub")
         ),
@@ -195,7 +214,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Random ReLU is on a par with other trained networks",
         "direction only",
         tuple(
-            Part(f"R9c {rule}", f"W1, block 2, rule {rule}: random ReLU-avg minus median of trained"
+            _part(f"R9c {rule}", f"W1, block 2, {rule}: random ReLU-avg minus median of trained"
                  " tanh and identity-avg", "below", REFERENCE_FLOOR)
             for rule in ("clip", "blanksub")
         ),
@@ -217,7 +236,7 @@ CLAIMS: tuple[Claim, ...] = (
         "not tested",
         (
             *_v4("R12", "tanh-avg, random biases of SD 1 minus none"),
-            Part("R12 c_lin", "C_lin, block 1: tanh-avg, biased minus not", "band", C_EFFECT),
+            _part("R12 c_lin", "C_lin, block 1: tanh-avg, biased minus not", "band", C_EFFECT),
         ),
         SEEDS,
         "proposal",
@@ -228,7 +247,7 @@ CLAIMS: tuple[Claim, ...] = (
         "not tested",
         (
             *_v4("R13", "random ReLU-avg minus abs-avg", threshold=0.0),
-            Part("R13 c_lin", "C_lin, block 1: abs-avg minus ReLU-avg", "above", C_EFFECT),
+            _part("R13 c_lin", "C_lin, block 1: abs-avg minus ReLU-avg", "above", C_EFFECT),
         ),
         SEEDS,
         "proposal",
@@ -245,7 +264,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("T4", "Tool: max pooling helps smooth networks in simulated V1", "known by construction",
           _one("T4", f"simulated V1, FEV: {_R4}", threshold=0.05), 0, "simulation, never evidence"),
     Claim("T7", "Tool: shuffling costs simulated IT relatively more", "known by construction",
-          tuple(Part(f"T7 {kind}", f"{kind}: relative drop in FEV, IT minus V1", "above", 0.0)
+          tuple(_part(f"T7 {kind}", f"{kind}: relative drop in FEV, IT minus V1", "above", 0.0)
                 for kind in ("S2", "S3")), 0, "simulation, never evidence"),
 )  # fmt: skip
 

@@ -27,6 +27,9 @@ class Grid(_Part):
     calibration_images: Count = 32
     biased: bool = True
     """Whether tanh-avg is also run with biases of SD 1 (R12)."""
+    kernel_control: bool = True
+    """Whether ReLU and tanh are also run with kernels of 3 pixels, where receptive fields are
+    small: complexity and human cortex."""
 
     @property
     def configurations(self) -> list[Pair]:
@@ -61,7 +64,9 @@ class Areas(_Part):
     v4_sessions: list[str] = ["201025", "190923", "210225", "210325"]
     human: bool = True
     presentations: Count = 9_500
-    """At most so many of each recording, the first ones."""
+    """At most so many V1 patterns, the first ones."""
+    v4_presentations: Count = 1_200
+    """At most so many images of each V4 session, the first ones."""
     size: Annotated[int, pydantic.Field(ge=16)] = 56
     n_pred: Count = 1_600
     folds: Annotated[int, pydantic.Field(ge=2)] = 5
@@ -162,7 +167,9 @@ _QUICK: list[Pair] = [("relu", "avg"), ("identity", "avg")]
 
 CONFIGURATIONS = {
     "quick": Configuration(
-        grid=Grid(activations=["identity", "relu"], extra=[], seeds=2, biased=False),
+        grid=Grid(
+            activations=["identity", "relu"], extra=[], seeds=2, biased=False, kernel_control=False
+        ),
         objects=Objects(
             source="rendered",
             networks=[("relu", "max"), ("relu", "avg")],

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isocortex.errors import UserError
 from isocortex.execution import Step
-from isocortex.measures.encoding import feve, pearson_r, r2, validated_ridge
+from isocortex.measures.encoding import feve, pearson_r, r2, validated_ridge, variance_parts
 from isocortex.measures.similarity import compare_rdms, rdm
 from isocortex.models.rnet import SMALL_IMAGE
 from isocortex.studies.farahat2025.areas import Area, Recorded, Shown, SimulatedArea, objects92
@@ -20,6 +20,9 @@ from isocortex.studies.farahat2025.networks import Network, blocks
 
 PIXELS = {"configuration": "pixels", "arm": "pixels", "norm": "", "seed": 0, "control_seed": 0}
 """Keys of the floor: the pixels themselves."""
+
+LEAST_SHARE = 0.15
+"""Neurons of which less of the variance can be explained have no FEV."""
 
 MOMENTS = ("n", "y", "p", "yy", "pp", "yp")
 """Sums over a group of presentations from which a correlation can be made again."""
@@ -72,9 +75,8 @@ class Encode(Step):
                             "chosen": block == best,
                             "neuroid": range(shown.responses.shape[1]),
                             "kind": shown.kinds,
-                            "r": pearson_r(shown.responses[test], fit.predictions),
+                            "r": correlation(shown.responses[test], fit.predictions),
                             "r2": r2(shown.responses[test], fit.predictions),
-                            "fev": _fev(shown, test, fit.predictions),
                             "n_pred": predictors[block].shape[1],
                             "n_constant": fit.n_constant,
                         }
@@ -82,23 +84,16 @@ class Encode(Step):
                 )
             predicted[test] = fits[best].predictions
         table = pd.concat(rows, ignore_index=True)
-        scores = (
-            table.groupby(["block", "chosen", "neuroid", "kind"], sort=False)
-            .agg(
-                r=("r", "mean"), r2=("r2", "mean"), fev=("fev", "mean"), folds=("fold", "size"),
-                n_pred=("n_pred", "first"), n_constant=("n_constant", "max"),
-            )
-            .reset_index()
-        )  # fmt: skip
         final = (
             table[table["chosen"]]
             .groupby(["neuroid", "kind"], sort=False)
-            .agg(r=("r", "mean"), r2=("r2", "mean"), fev=("fev", "mean"), block=("block", "median"))
+            .agg(r=("r", "mean"), r2=("r2", "mean"), block=("block", "median"))
             .reset_index()
         )
+        final["fev"] = explained_share(shown, predicted)[final["neuroid"]]
         if shown.groups is not None:
             moments.append(_moments(shown, predicted))
-        found = {"encoding": final, "encoding_blocks": _by_block(scores)}
+        found = {"encoding": final, "encoding_blocks": _by_block(table)}
         if moments:
             found["moments"] = pd.concat(moments, ignore_index=True)
         return {name: _keyed(part, keys) for name, part in found.items()}
@@ -131,20 +126,43 @@ def drawn(units: Tensor, n_pred: int, seed: int, block: int) -> np.ndarray:
     return units[:, torch.from_numpy(np.sort(order))].numpy()
 
 
-def _by_block(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean over neurons for each block, chosen or not."""
+def _by_block(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over neurons and folds for each block, chosen or not."""
     return (
-        scores.groupby("block")
+        table.groupby("block")
         .agg(r=("r", "mean"), r2=("r2", "mean"), n_pred=("n_pred", "first"),
              n_constant=("n_constant", "max"))
         .reset_index()
     )  # fmt: skip
 
 
-def _fev(shown: Shown, test: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+def correlation(responses: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Return r of each neuron; a prediction that does not vary predicts nothing, r = 0.
+
+    NaN for responses that do not vary.
+    """
+    r = np.asarray(pearson_r(responses, predictions))
+    varies = np.ptp(responses, axis=0) > 0
+    return np.where(np.isnan(r) & varies, 0.0, r)
+
+
+def explainable(trials: np.ndarray) -> np.ndarray:
+    """Return which neurons have a share of explainable variance of at least .15, bool (t,)."""
+    total, noise = variance_parts(trials)
+    return np.asarray(1 - noise / total >= LEAST_SHARE)
+
+
+def explained_share(shown: Shown, predicted: np.ndarray) -> np.ndarray:
+    """Return FEV over all rows that were tested together, shape (t,).
+
+    NaN without trials, and for neurons whose explainable share over all presentations is below
+    .15.
+    """
     if shown.trials is None:
-        return np.full(predictions.shape[1], np.nan)
-    return np.asarray(feve(shown.trials[:, test], predictions))
+        return np.full(predicted.shape[1], np.nan)
+    tested = np.isfinite(predicted).all(axis=1)
+    values = np.asarray(feve(shown.trials[:, tested], predicted[tested]))
+    return np.where(explainable(shown.trials), values, np.nan)
 
 
 def _moments(shown: Shown, predicted: np.ndarray) -> pd.DataFrame:

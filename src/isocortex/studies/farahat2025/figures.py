@@ -13,7 +13,7 @@ from isocortex.statistics import t_interval
 from isocortex.studies.base import Figure, Tables
 from isocortex.studies.farahat2025.areas import TANG
 from isocortex.studies.farahat2025.claims import CEILING, SESSIONS
-from isocortex.studies.farahat2025.judging import DEPTH
+from isocortex.studies.farahat2025.evidence import DEPTH
 from isocortex.studies.farahat2025.regressions import AREAS
 
 FEWEST_FOR_INTERVAL = 3

@@ -1,486 +1,83 @@
-"""From tables to intervals, from intervals to verdicts."""
+"""From intervals to verdicts."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
 
 from isocortex.claims import Claim, Judgement, Verdict, judge
-from isocortex.statistics import Interval
-from isocortex.studies.farahat2025.areas import TANG
-from isocortex.studies.farahat2025.claims import (
-    CEILING,
-    CELLS,
-    CLAIMS,
-    CONFOUNDED,
-    SEEDS,
-    SESSIONS,
-    SIMULATIONS,
-)
-from isocortex.studies.farahat2025.regressions import (
-    R11_RANGE,
-    points,
-    texture_points,
-)
-from isocortex.studies.farahat2025.resampling import (
-    FEWEST_CONFIGURATIONS,
-    Resampler,
-    difference_of_r2,
-    stacked,
-    stacked_moments,
-)
+from isocortex.studies.farahat2025.claims import CLAIMS, CONFOUNDED, NEEDS, SIMULATIONS, TRAINED
+from isocortex.studies.farahat2025.evidence import Evidence, Tables
 
-Tables = dict[str, pd.DataFrame]
-Network = dict[str, object]
-
-SMOOTH = ("identity", "tanh", "sigmoid")
+CHANCE = 0.1
 NO_DATA = "no real data: set ISOCORTEX_DATA to a folder with the recordings"
 NOT_RUN = "a network or area that it needs was not run"
-DEPTH = 2
-"""Block whose circular variances are compared."""
 
 
-def random(configuration: str, **fields: object) -> Network:
-    """Return the keys of a random network of the grid."""
-    return {"configuration": configuration, "arm": "random", "norm": "gain", **fields}
-
-
-def twin(configuration: str = "relu-max", arm: str = "random") -> Network:
-    """Return the keys of a network with batch normalisation, trained or not or shuffled."""
-    return {"configuration": configuration, "arm": arm, "norm": "bn"}
-
-
-R3_NETWORKS = [random("relu-avg"), *(random(f"{a}-avg") for a in SMOOTH)]
-R4_NETWORKS = [random(f"{a}-{p}") for p in ("max", "avg") for a in SMOOTH]
-
-
-def least_r3(x: np.ndarray) -> np.ndarray:
-    """ReLU less each of the smooth ones, the smallest; networks along axis 1."""
-    return np.asarray((x[:, :1] - x[:, 1:]).min(axis=1))
-
-
-def least_r4(x: np.ndarray) -> np.ndarray:
-    """Max less average pooling, the smallest over activations; networks along axis 1."""
-    return np.asarray((x[:, :3] - x[:, 3:]).min(axis=1))
-
-
-def gain(x: np.ndarray) -> np.ndarray:
-    """Second network less the first, along axis 1."""
-    return np.asarray(x[:, 1] - x[:, 0])
-
-
-def _early(statistic: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Apply a statistic to early cortex alone, the first of the last axis."""
-    return statistic(x[..., 0])
-
-
-class Evidence:
-    """Intervals of all parts that the tables have numbers for, with the seeds behind each."""
-
-    def __init__(self, tables: Tables, n_resamples: int) -> None:
-        self._tables, self._n = tables, n_resamples
-        self.intervals: dict[str, Interval] = {}
-        self.seeds: dict[str, int] = {}
-        self.reasons: dict[str, str] = {}
-
-    def collect(self) -> None:
-        """Compute everything."""
-        for name, networks, statistic in (
-            ("R3", R3_NETWORKS, least_r3),
-            ("R4", R4_NETWORKS, least_r4),
-        ):
-            self._v1(name, networks, statistic)
-            self._v4(name, networks, statistic)
-            self._human(f"{name} EVC", networks, partial(_early, statistic))
-            self._simulated(name.replace("R", "T"), "v1-sim", networks, statistic)
-        self._trained_on_responses()
-        self._objects()
-        self._complexity()
-        self._regressions()
-        self._species()
-        self._selectivity()
-        self._textures()
-
-    def table(self, name: str) -> pd.DataFrame | None:
-        """Return a table, or None where it was not made."""
-        return self._tables.get(name)
-
-    def _put(self, name: str, interval: Interval, seeds: int) -> None:
-        if np.isfinite(interval.estimate):
-            self.intervals[name], self.seeds[name] = interval, seeds
-
-    def _v1(
-        self,
-        name: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray], np.ndarray],
-        table: str = "moments",
-    ) -> None:
-        moments = self.table(table)
-        values = None if moments is None else stacked_moments(moments, networks)
-        if values is None:
-            return
-        draws = Resampler(len(values), self._n)
-        r = draws.correlations(values)
-        for cell in CELLS[: r.shape[-1]]:
-            interval = draws.interval(statistic(r[..., cell]), "seeds x runs of patterns")
-            self._put(f"{name} cell {cell + 1}", interval, len(values))
-
-    def _neurons(
-        self,
-        name: str,
-        area: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray], np.ndarray],
-        value: str = "r",
-        table: str = "encoding",
-    ) -> None:
-        found = self.table(table)
-        wanted = [{"area": area, **network} for network in networks]
-        values = None if found is None else stacked(found, wanted, "neuroid", value)
-        if values is None:
-            return
-        draws = Resampler(len(values), self._n)
-        interval = draws.interval(statistic(draws.over_units(values)), "seeds x neurons")
-        self._put(name, interval, len(values))
-
-    def _v4(
-        self,
-        name: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray], np.ndarray],
-        table: str = "encoding",
-    ) -> None:
-        for session in SESSIONS:
-            self._neurons(f"{name} {session}", session, networks, statistic, table=table)
-
-    def _simulated(
-        self,
-        name: str,
-        area: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray], np.ndarray],
-    ) -> None:
-        self._neurons(name, area, networks, statistic, value="fev")
-
-    def human(self, networks: Sequence[Network]) -> np.ndarray | None:
-        """Return rho (seeds, subjects, networks, 2) of the last block with EVC and IT."""
-        rsa = self.table("rsa")
-        if rsa is None:
-            return None
-        last = rsa[rsa["last"]]
-        pair = [
-            stacked(last[last["region"] == region], networks, "subject", "rho")
-            for region in CEILING
-        ]
-        if any(p is None for p in pair):
-            return None
-        return np.stack([p for p in pair if p is not None], axis=-1)
-
-    def _human(
-        self,
-        name: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray], np.ndarray],
-    ) -> None:
-        values = self.human(networks)
-        if values is None:
-            return
-        seeds, subjects, k, _ = values.shape
-        draws = Resampler(seeds, self._n)
-        drawn = draws.over_units(values.reshape(seeds, subjects, -1)).reshape(-1, k, 2)
-        self._put(name, draws.interval(statistic(drawn), "seeds x subjects"), seeds)
-
-    def _trained_on_responses(self) -> None:
-        def both(configuration: str) -> list[Network]:
-            return [twin(configuration) | {"frozen": f} for f in (True, False)]
-
-        named = ("relu-avg", "relu-max", "identity-max")
-        for configuration in named:
-            self._v1(f"R2a {configuration}", both(configuration), gain, "neural_moments")
-        plain = [f"{a}-avg" for a in SMOOTH]
-        networks = [n for c in (*plain, *named) for n in both(c)]
-
-        def more(x: np.ndarray) -> np.ndarray:
-            gains = x[:, 1::2] - x[:, ::2]
-            return np.asarray(gains[:, :3].mean(axis=1) - gains[:, 3:].mean(axis=1))
-
-        self._v1("R2b", networks, more, "neural_moments")
-        self._v4("R2c", both("relu-max"), gain, "neural")
-        self._neurons("T2c", "it-sim", both("relu-max"), gain, "fev", "neural")
-
-    def _objects(self) -> None:
-        """Judge what object training gives and what shuffling takes."""
-        ceilings = np.array(list(CEILING.values()))
-
-        def late(x: np.ndarray) -> np.ndarray:
-            relative = (x[:, 1] - x[:, 0]) / ceilings
-            return np.asarray(relative[:, 1] - relative[:, 0])
-
-        random_and_trained = [twin(), twin(arm="trained")]
-        self._human("R1 human", random_and_trained, late)
-        self._macaque("R1 macaque", random_and_trained)
-        self._simulated_pair("T1", random_and_trained, lambda it, v1: gain(it) - 2 * gain(v1))
-        for kind in ("S2", "S3"):
-            networks = [twin(arm=kind), twin(arm="trained")]
-            self._human(f"R7 {kind} human", networks, late)
-            self._macaque(f"R7 {kind} macaque", networks)
-            self._relative_drop(kind)
-
-    def _macaque(self, name: str, networks: Sequence[Network]) -> None:
-        """V4 (all neurons of natural sessions) minus V1 (mean of the cells)."""
-        moments, encoding = self.table("moments"), self.table("encoding")
-        if moments is None or encoding is None:
-            return
-        v1 = stacked_moments(moments, networks)
-        v4 = self._all_sessions(encoding, networks)
-        if v1 is None or v4 is None or len(v1) != len(v4):
-            return
-        draws = Resampler(len(v1), self._n)
-        late = gain(draws.over_units(v4))
-        early = gain(draws.correlations(v1).mean(axis=-1))
-        self._put(name, draws.interval(late - early, "seeds x neurons and runs"), len(v1))
-
-    def _all_sessions(
-        self, encoding: pd.DataFrame, networks: Sequence[Network]
-    ) -> np.ndarray | None:
-        found = [
-            values
-            for session in SESSIONS
-            if (values := stacked(
-                encoding, [{"area": session, **n} for n in networks], "neuroid", "r"
-            )) is not None
-        ]  # fmt: skip
-        return np.concatenate(found, axis=1) if found else None
-
-    def _simulated_pair(
-        self,
-        name: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    ) -> None:
-        encoding = self.table("encoding")
-        if encoding is None:
-            return
-        late, early = (
-            stacked(encoding, [{"area": area, **n} for n in networks], "neuroid", "fev")
-            for area in ("it-sim", "v1-sim")
-        )
-        if late is None or early is None or len(late) != len(early):
-            return
-        draws = Resampler(len(late), self._n)
-        drawn = statistic(draws.over_units(late), draws.over_units(early))
-        self._put(name, draws.interval(drawn, "seeds x neurons"), len(late))
-
-    def _relative_drop(self, kind: str) -> None:
-        """Compare drops relative to what training gives beyond the pixels."""
-        encoding = self.table("encoding")
-        if encoding is None:
-            return
-        pixels = encoding[encoding["configuration"] == "pixels"]
-        floors = {
-            area: pixels.loc[pixels["area"] == area, "fev"].mean() for area in ("it-sim", "v1-sim")
-        }
-
-        def relative(x: np.ndarray, floor: float) -> np.ndarray:
-            above = x[:, 1] - floor
-            if np.quantile(above[1:], 0.025) <= 0:  # a denominator that may be 0
-                return np.full(len(x), np.nan)
-            return np.asarray((x[:, 1] - x[:, 0]) / above)
-
-        self._simulated_pair(
-            f"T7 {kind}",
-            [twin(arm=kind), twin(arm="trained")],
-            lambda it, v1: relative(it, floors["it-sim"]) - relative(v1, floors["v1-sim"]),
-        )
-
-    def _complexity(self) -> None:
-        table = self.table("complexity")
-        if table is None:
-            return
-        first = table[(table["block"] == 1) & table["in_grid"]].assign(all=0)
-        names = set(first["configuration"])
-        pooled = sorted(n for n in names if n.endswith("-max"))
-        complex_ = [random("relu-avg"), *map(random, pooled)]
-        if pooled:
-            k = len(complex_)
-            self._seeds_alone(
-                "R5",
-                first,
-                [*complex_, *(random(f"{a}-avg") for a in SMOOTH)],
-                "c_lin",
-                lambda x: x[:, :k].min(axis=1) - x[:, k:].max(axis=1),
-            )
-        biased = random("tanh-avg") | {"arm": "biased"}
-        self._seeds_alone("R12 c_lin", first, [random("tanh-avg"), biased], "c_lin", gain)
-        self._seeds_alone(
-            "R13 c_lin", first, [random("relu-avg"), random("abs-avg")], "c_lin", gain
-        )
-        self._v4("R12", [random("tanh-avg"), biased], gain)
-        self._v4("R13", [random("abs-avg"), random("relu-avg")], gain)
-
-    def _seeds_alone(
-        self,
-        name: str,
-        table: pd.DataFrame,
-        networks: Sequence[Network],
-        value: str,
-        statistic: Callable[[np.ndarray], np.ndarray],
-    ) -> None:
-        values = stacked(table, networks, "all", value)
-        if values is None:
-            return
-        draws = Resampler(len(values), self._n)
-        interval = draws.interval(statistic(draws.over_seeds(values[:, 0])), "seeds")
-        self._put(name, interval, len(values))
-
-    def _regressions(self) -> None:
-        found = points(self._tables)
-        for species, (early, late) in {"human": ("EVC", "IT"), "macaque": (TANG, "V4")}.items():
-            for measure in ("c_lin", "e_even"):
-                name = f"R6 {measure} {species}"
-                if found.empty or not {early, late, measure} <= set(found):
-                    continue
-                rows = found[[measure, early, late, "seeds"]].dropna()
-                if len(rows) < FEWEST_CONFIGURATIONS:
-                    self.reasons[name] = (
-                        f"needs {FEWEST_CONFIGURATIONS} configurations, there are {len(rows)}"
-                    )
-                    continue
-                c, a, b = (rows[k].to_numpy() for k in (measure, early, late))
-                interval = difference_of_r2(c, a, b, self._n)
-                self._put(name, interval, int(rows["seeds"].min()))
-
-    def _species(self) -> None:
-        """Compare signs, where both species have shown theirs."""
-        sides = {
-            "R1": (["R1 human"], ["R1 macaque"]),
-            "R3": (["R3 EVC"], [f"R3 cell {c + 1}" for c in CELLS]),
-            "R6": (["R6 c_lin human"], ["R6 c_lin macaque"]),
-        }
-        for which, both in sides.items():
-            signs = [self._sign(names) for names in both]
-            name = f"R8 {which}"
-            if 0 in signs:
-                side = ("human", "macaque")[signs.index(0)]
-                self.reasons[name] = f"not decidable: {which} has no clear sign in the {side}"
-                continue
-            product = float(signs[0] * signs[1])
-            seeds = min(self.seeds[n] for names in both for n in names)
-            interval = Interval(product, product, product, 0.95, 2, "sign of both species")
-            self._put(name, interval, seeds)
-
-    def _sign(self, names: Sequence[str]) -> int:
-        """Return the sign that all intervals of enough seeds share, else 0."""
-        signs = set()
-        for name in names:
-            interval = self.intervals.get(name)
-            if interval is None or not interval.defined or self.seeds[name] < SEEDS:
-                return 0
-            signs.add(int(interval.low > 0) - int(interval.high < 0))
-        return signs.pop() if len(signs) == 1 else 0
-
-    def _selectivity(self) -> None:
-        table = self.table("selectivity_draws")
-        if table is None:
-            return
-        for rule, rows in table[table["block"] == DEPTH].groupby("rule"):
-            wide = rows.pivot_table("w1", ["seed", "draw"], ["arm", "configuration"])
-            by_arm = {
-                arm: sorted(wide[arm].columns) for arm in ("random", "trained") if arm in wide
-            }
-            others = [c for c in by_arm.get("random", []) if c != "relu-avg"]
-            if "relu-avg" not in by_arm.get("random", []) or not others:
-                continue
-            everyone = [("random", c) for c in by_arm["random"]] + [
-                ("trained", c) for c in by_arm.get("trained", [])
-            ]
-            complete = wide[everyone].dropna()
-            seeds = complete.index.get_level_values("seed").unique()
-            draws = Resampler(len(seeds), len(complete) // len(seeds) - 1)
-            values = complete.to_numpy().reshape(len(seeds), -1, len(everyone))
-            mean = draws.over_drawn(values)
-            at = {name: mean[:, i] for i, name in enumerate(everyone)}
-            relu = at["random", "relu-avg"]
-            least = np.min([at["random", c] for c in others], axis=0)
-            what = "seeds x units and animals"
-            self._put(f"R9a {rule}", draws.interval(least - relu, what), len(seeds))
-            if ("trained", "relu-avg") in at:
-                rest = [v for k, v in at.items() if k != ("trained", "relu-avg")]
-                difference = np.min(rest, axis=0) - at["trained", "relu-avg"]
-                self._put(f"R9b {rule}", draws.interval(difference, what), len(seeds))
-            partners = [at.get(("trained", f"{a}-avg")) for a in ("tanh", "identity")]
-            if all(p is not None for p in partners):
-                difference = relu - np.median(partners, axis=0)  # type: ignore[arg-type]
-                self._put(f"R9c {rule}", draws.interval(difference, what), len(seeds))
-
-    def _textures(self) -> None:
-        table = self.table("textures")
-        if table is None:
-            return
-        primary = table[(table["source"] == table["source"].iloc[0])].assign(all=0)
-        means = primary[(primary["readout"] == "means") & (primary["label"] == "texture")]
-        rest = ("identity", "tanh", "sigmoid", "softplus", "elu")
-        self._seeds_alone(
-            "R10a",
-            means,
-            [twin("relu-avg"), *(twin(f"{a}-avg") for a in rest)],
-            "accuracy",
-            lambda x: x[:, 0] - x[:, 1:].max(axis=1),
-        )
-        self._seeds_alone(
-            "R10b", means, [twin("relu-avg"), twin("relu-avg", "trained on it")], "accuracy", gain
-        )
-        found = texture_points(self._tables)
-        if len(found) < FEWEST_CONFIGURATIONS:
-            self.reasons["R11"] = (
-                f"needs {FEWEST_CONFIGURATIONS} configurations, there are {len(found)}"
-            )
-            return
-        low, high = R11_RANGE
-        mean = {label: found[label].mean() for label in ("texture", "digit")}
-        if not all(low <= m <= high for m in mean.values()):
-            said = ", ".join(f"{label} {m:.2f}" for label, m in mean.items())
-            self.reasons["R11"] = f"not decidable: mean accuracies ({said}) must be in .2 to .9"
-            return
-        c, a, b = (found[k].to_numpy() for k in ("c_lin", "texture", "digit"))
-        self._put("R11", difference_of_r2(c, a, b, self._n), int(found["seeds"].min()))
-
-
-def judge_all(tables: Tables, n_resamples: int, data: bool, rejected: bool) -> list[Judgement]:
+def judge_all(
+    tables: Tables, n_resamples: int, found: Collection[str], rejected: bool
+) -> list[Judgement]:
     """Judge every claim.
 
     Parameters
     ----------
     tables : dict of str to DataFrame
     n_resamples : int
-    data : bool
-        Whether recordings were there.
+    found : collection of str
+        The sources of data that were there, as `claims.NEEDS` names them, and "recordings".
     rejected : bool
         Whether the simulated IT is explained by a Gabor pyramid, and so tests nothing.
     """
     evidence = Evidence(tables, n_resamples)
     evidence.collect()
-    return [_judged(claim, evidence, data, rejected) for claim in CLAIMS]
+    failed = at_chance(tables.get("networks"))
+    return [_judged(claim, evidence, found, rejected, failed) for claim in CLAIMS]
 
 
-def _judged(claim: Claim, evidence: Evidence, data: bool, rejected: bool) -> Judgement:
+def at_chance(networks: pd.DataFrame | None) -> str:
+    """Say which network names unseen objects no better than chance, or nothing.
+
+    Chance is one in ten; above it means by more than three binomial standard errors.
+    """
+    if networks is None or networks.empty:
+        return ""
+    least = CHANCE + 3 * np.sqrt(CHANCE * (1 - CHANCE) / networks["test_images"])
+    bad = networks[~(networks["accuracy"] > least)]
+    if bad.empty:
+        return ""
+    first = bad.iloc[0]
+    return (
+        f"training on objects failed: {first['configuration']} seed {first['seed']} names"
+        f" {first['accuracy']:.2f} of unseen objects"
+    )
+
+
+def _judged(
+    claim: Claim, evidence: Evidence, found: Collection[str], rejected: bool, failed: str
+) -> Judgement:
     names = [part.name for part in claim.parts]
     intervals = {n: evidence.intervals[n] for n in names if n in evidence.intervals}
     reasons = [evidence.reasons[n] for n in names if n in evidence.reasons]
-    condition = ""
-    if claim.id in SIMULATIONS:
-        condition = "simulated area"
-        if rejected and claim.id in ("T1", "T2c", "T7"):
-            intervals, reasons = {}, ["a Gabor pyramid explains the simulated IT: rejected"]
+    simulated = claim.id in SIMULATIONS
+    lacking = [need for need in NEEDS.get(claim.id, ()) if need not in found]
+    if lacking:
+        intervals, reasons = {}, [f"no real data: {', '.join(lacking)} not found"]
+    elif failed and claim.id in TRAINED:
+        intervals, reasons = {}, [failed]
+    elif rejected and claim.id in ("T1", "T2c", "T7"):
+        intervals, reasons = {}, ["a Gabor pyramid explains the simulated IT: rejected"]
     seeds = min((evidence.seeds[n] for n in intervals), default=0)
-    needs_data = claim.id not in SIMULATIONS and not claim.id.startswith(("R5", "R10", "R11"))
-    reason = reasons[0] if reasons else (NO_DATA if needs_data and not data else NOT_RUN)
-    judged = judge(claim, intervals, n_seeds=seeds, condition=condition, reason=reason)
+    reason = NO_DATA if "recordings" not in found and not simulated else NOT_RUN
+    judged = judge(
+        claim,
+        intervals,
+        n_seeds=seeds,
+        condition="simulated area" if simulated else "",
+        reason=reasons[0] if reasons else reason,
+    )
     return confounded(judged) if claim.id in CONFOUNDED else judged
 
 

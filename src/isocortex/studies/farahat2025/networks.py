@@ -26,7 +26,8 @@ from isocortex.training.fit import fit
 SIZE = 32
 """Pixels of the images that networks are calibrated and trained on; they run at any size."""
 
-BATCH_SIZE = 128
+SMALL_KERNELS = (3, 3, 3)
+"""Of networks that control the size of receptive fields."""
 
 
 class Network(Step):
@@ -69,6 +70,8 @@ class Network(Step):
             return self.control
         if self.trained:
             return "trained"
+        if self.kernels == SMALL_KERNELS:
+            return "small kernels"
         return "biased" if self.bias_sd else "random"
 
     @property

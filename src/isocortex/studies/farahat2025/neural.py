@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import numpy as np
 import pandas as pd
 import torch
 
 from isocortex.execution import Step
-from isocortex.measures.encoding import feve, pearson_r
 from isocortex.studies.farahat2025.areas import Area, Recorded, SimulatedArea
-from isocortex.studies.farahat2025.encoding import MOMENTS
+from isocortex.studies.farahat2025.encoding import MOMENTS, correlation, explained_share
 from isocortex.studies.farahat2025.networks import Network
 from isocortex.training import fit_responses
 
@@ -66,14 +66,16 @@ class NeuralFit(Step):
         )
         predictions = found.predictions.double().numpy()
         keys = {"area": self.area.name, **self.network.labels(), "frozen": self.frozen}
-        trials = shown.trials
+        tested = np.full_like(predictions, np.nan)
+        tested[test] = predictions[test]
+        share = explained_share(shown, tested)
         table = pd.DataFrame(
             {
                 **keys,
                 "neuroid": range(shown.responses.shape[1]),
                 "kind": shown.kinds,
-                "r": pearson_r(shown.responses[test], predictions[test]),
-                "fev": float("nan") if trials is None else feve(trials[:, test], predictions[test]),
+                "r": correlation(shown.responses[test], predictions[test]),
+                "fev": share,
                 "epochs": len(found.history),
                 "validation_loss": found.validation_loss,
             }

@@ -11,7 +11,7 @@ from isocortex.execution import Execution
 from isocortex.studies.farahat2025.areas import TANG, Area, Recorded, SimulatedArea
 from isocortex.studies.farahat2025.config import Configuration, Pair
 from isocortex.studies.farahat2025.encoding import Encode, Similarity
-from isocortex.studies.farahat2025.networks import Network
+from isocortex.studies.farahat2025.networks import SMALL_KERNELS, Network
 from isocortex.studies.farahat2025.neural import NeuralFit
 from isocortex.studies.farahat2025.nonlinearity import Nonlinearity
 from isocortex.studies.farahat2025.selectivity import Selectivity
@@ -158,6 +158,17 @@ class Plan:
             found += [self.random(("tanh", "avg"), s, bias_sd=1.0) for s in range(grid.seeds)]
         return found
 
+    def small_kernels(self) -> list[Network]:
+        """Return networks with small receptive fields, a control."""
+        grid = self._chosen.grid
+        pairs = [p for p in (("relu", "avg"), ("tanh", "avg")) if p in grid.configurations]
+        return [
+            self.random(pair, seed, kernels=SMALL_KERNELS)
+            for pair in pairs
+            for seed in range(grid.seeds)
+            if grid.kernel_control
+        ]
+
     def fitted(self) -> list[Network]:
         """Return the random networks that are fitted to V1, V4 and simulated areas."""
         wanted = {f"{a}-{p}" for a, p in self._chosen.areas.networks}
@@ -190,7 +201,9 @@ class Plan:
                 teacher=self.teacher() if it else None,
                 **natural,
             )
-        return self._recorded(name, chosen.areas.presentations, chosen.areas.size)
+        areas = chosen.areas
+        most = areas.presentations if name == TANG else areas.v4_presentations
+        return self._recorded(name, most, areas.size)
 
     def _recorded(self, name: str, presentations: int, size: int) -> Recorded:
         return self._execution.step(
@@ -248,6 +261,9 @@ class Plan:
             found.append(
                 [self.random(("tanh", "avg"), s, bias_sd=1.0) for s in range(chosen.seeds)]
             )
+        small = [n for n in self.small_kernels() if n.seed < chosen.seeds]
+        names = list(dict.fromkeys(n.configuration for n in small))
+        found += [[n for n in small if n.configuration == name] for name in names]
         return [
             self._execution.step(
                 Nonlinearity,

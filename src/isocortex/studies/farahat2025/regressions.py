@@ -11,9 +11,12 @@ from isocortex.statistics import bootstrap_interval
 from isocortex.studies.farahat2025.areas import TANG
 from isocortex.studies.farahat2025.claims import SESSIONS
 from isocortex.studies.farahat2025.nonlinearity import MEASURES, summary
-from isocortex.studies.farahat2025.resampling import explained, left_out
+from isocortex.studies.farahat2025.resampling import difference_of_r2, explained, left_out
 
 Tables = dict[str, pd.DataFrame]
+
+BRODATZ = "real-brodatz"
+"""The textures that R10 and R11 speak of."""
 
 R11_RANGE = (0.2, 0.9)
 """Mean accuracies outside leave no room for a difference between networks."""
@@ -72,9 +75,7 @@ def texture_points(tables: Tables) -> pd.DataFrame:
         return pd.DataFrame()
     table = tables["textures"]
     rows = table[
-        (table["source"] == table["source"].iloc[0])
-        & (table["readout"] == "means")
-        & (table["arm"] == "random")
+        (table["source"] == BRODATZ) & (table["readout"] == "means") & (table["arm"] == "random")
     ]
     wide = rows.pivot_table("accuracy", "configuration", "label", aggfunc="mean")
     if not {"texture", "digit"} <= set(wide):
@@ -106,7 +107,7 @@ def regressions(tables: Tables, n_resamples: int) -> pd.DataFrame:
             c, score = both[measure].to_numpy(), both[area].to_numpy()
             interval = bootstrap_interval(
                 both.to_numpy(),
-                lambda sample, axis: np.nan_to_num(explained(sample[..., 0], sample[..., 1])),
+                lambda sample, axis: explained(sample[..., 0], sample[..., 1]),
                 n_resamples=n_resamples,
             )
             keep = ~np.eye(len(c), dtype=bool)
@@ -128,3 +129,35 @@ def regressions(tables: Tables, n_resamples: int) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def contrasts(tables: Tables, n_resamples: int) -> pd.DataFrame:
+    """Return R2 early less R2 late for each measure of complexity, on the same configurations.
+
+    One row a measure and pair of areas, with a percentile interval over configurations.
+    """
+    found = points(tables)
+    rows = []
+    for early, late in (("EVC", "IT"), (TANG, "V4")):
+        for measure in (*MEASURES, *(f"{m}_mean" for m in MEASURES)):
+            if found.empty or not {early, late, measure} <= set(found):
+                continue
+            both = found[[measure, early, late]].dropna()
+            if len(both) < FEWEST_POINTS or both[measure].nunique() < 2:
+                continue
+            c, a, b = both.to_numpy().T
+            interval = difference_of_r2(c, a, b, n_resamples)
+            rows.append(
+                {
+                    "early": early,
+                    "late": late,
+                    "measure": measure.removesuffix("_mean"),
+                    "blocks": "mean" if measure.endswith("_mean") else "1",
+                    "difference": interval.estimate,
+                    "low": interval.low,
+                    "high": interval.high,
+                    "configurations": len(both),
+                }
+            )
+    names = ("early", "late", "measure", "blocks", "difference", "low", "high", "configurations")
+    return pd.DataFrame(rows, columns=list(names))

@@ -7,6 +7,7 @@ that estimate and draws come from one computation.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -75,23 +76,32 @@ class Resampler:
         r = (n * yp - y * p) / np.where(spread > 0, spread, np.nan)
         return np.einsum("ds,dskc->dkc", self._of_seeds, r)
 
-    def interval(self, draws: np.ndarray, what: str) -> Interval:
+    def interval(self, draws: np.ndarray, what: str, dropped: int = 0) -> Interval:
         """Return the percentile interval of draws whose first is the estimate."""
-        estimate = float(draws[0])
-        if self.seeds < 2 or not np.isfinite(draws).all():
-            return Interval(estimate, np.nan, np.nan, LEVEL, self.seeds, f"percentile, {what}")
-        tail = (1 - LEVEL) / 2
-        low, high = np.quantile(draws[1:], [tail, 1 - tail])
-        return Interval(estimate, float(low), float(high), LEVEL, self.seeds, f"percentile, {what}")
+        low = high = np.nan
+        if self.seeds > 1 and np.isfinite(draws).all():
+            tail = (1 - LEVEL) / 2
+            low, high = np.quantile(draws[1:], [tail, 1 - tail])
+        method = f"percentile, {what}"
+        return Interval(
+            float(draws[0]), float(low), float(high), LEVEL, self.seeds, method, dropped
+        )
+
+
+class Stack(NamedTuple):
+    """Values (seeds, units, networks), and how many units were left out."""
+
+    values: np.ndarray
+    dropped: int
 
 
 def stacked(
     table: pd.DataFrame, networks: Sequence[dict[str, object]], unit: str, value: str
-) -> np.ndarray | None:
+) -> Stack | None:
     """Return values (seeds, units, networks); None where a network is missing.
 
     Repeated rows of a network, seed and unit (permutations of a shuffle) are averaged. Only seeds
-    and units that all networks have are kept; units that are NaN anywhere are left out.
+    and units that all networks have are kept; units that are NaN anywhere are left out and counted.
     """
     frames = []
     for network in networks:
@@ -103,7 +113,10 @@ def stacked(
     units = sorted(set.intersection(*(set(f.columns) for f in frames)))
     values = np.stack([f.loc[seeds, units].to_numpy() for f in frames], axis=-1)
     kept = np.isfinite(values).all(axis=(0, 2))
-    return values[:, kept] if len(seeds) and kept.any() else None
+    if not len(seeds) or not kept.any():
+        return None
+    every = set.union(*(set(f.columns) for f in frames))
+    return Stack(values[:, kept], len(every) - int(kept.sum()))
 
 
 def stacked_moments(

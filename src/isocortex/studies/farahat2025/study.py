@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from isocortex.brains import load
+from isocortex.errors import UserError
 from isocortex.execution import Execution
 from isocortex.studies.base import Findings, Study, Tables
 from isocortex.studies.farahat2025.areas import MOST_PYRAMID, TANG, describe
@@ -15,11 +16,12 @@ from isocortex.studies.farahat2025.claims import CLAIMS, EVIDENCE
 from isocortex.studies.farahat2025.config import CONFIGURATIONS, Configuration
 from isocortex.studies.farahat2025.distances import distances, draws, reference_table
 from isocortex.studies.farahat2025.encoding import Encode
+from isocortex.studies.farahat2025.evidence import DEPTH
 from isocortex.studies.farahat2025.figures import FIGURES
-from isocortex.studies.farahat2025.judging import DEPTH, judge_all
+from isocortex.studies.farahat2025.judging import judge_all
 from isocortex.studies.farahat2025.networks import Network
 from isocortex.studies.farahat2025.plan import Plan
-from isocortex.studies.farahat2025.regressions import points, regressions
+from isocortex.studies.farahat2025.regressions import contrasts, points, regressions
 
 OPTIONAL = ("objects92", "ringach2002", "bsds500", "cifar10", "mnist", "real-brodatz")
 
@@ -61,7 +63,13 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
         judged["selectivity_draws"] = draws(
             tables["selectivity"], load("ringach2002", data).cells(), DEPTH, chosen.resamples
         )
-    judgements = judge_all(judged, chosen.resamples, data is not None, rejected)
+    tables["regression_contrasts"] = contrasts(tables, chosen.resamples)
+    found_data = [name for name in OPTIONAL if plan.has(name)]
+    if data is not None:
+        found_data.append("recordings")
+    if plan.source != "cifar10" and "cifar10" in found_data:
+        found_data.remove("cifar10")
+    judgements = judge_all(judged, chosen.resamples, found_data, rejected)
     return Findings(tables, judgements, checksums, tuple(notes))
 
 
@@ -102,6 +110,7 @@ def _networks(trained: list[Network], execution: Execution) -> pd.DataFrame:
             **step.labels(),
             "source": step.source,
             "images": step.images,
+            "test_images": step.test_images,
             "epochs": step.epochs,
             "accuracy": result["accuracy"],
             "last_loss": result["last_loss"],
@@ -114,7 +123,12 @@ def _networks(trained: list[Network], execution: Execution) -> pd.DataFrame:
 
 
 def _similarity(plan: Plan, execution: Execution) -> pd.DataFrame:
-    networks: list[Network | None] = [None, *plan.grid(), *plan.judged_objects()]
+    networks: list[Network | None] = [
+        None,
+        *plan.grid(),
+        *plan.small_kernels(),
+        *plan.judged_objects(),
+    ]
     steps = [plan.similarity(network) for network in networks]
     found = execution.sweep(("human cortex",), steps, lambda step: step.title)
     return pd.concat(found, ignore_index=True)
@@ -150,6 +164,7 @@ def _encoding(
             )
     found = execution.sweep(("encoding",), steps, lambda step: step.title)
     _joined(tables, found)
+    _check_equal_predictors(tables["encoding_blocks"])
     tables["areas"] = pd.DataFrame(areas)
     dropped = tables["encoding_blocks"]["n_constant"] / tables["encoding_blocks"]["n_pred"]
     if (dropped > 0.1).any():
@@ -158,6 +173,18 @@ def _encoding(
             " which were constant (table encoding_blocks)"
         )
     return rejected
+
+
+def _check_equal_predictors(blocks: pd.DataFrame) -> None:
+    """Refuse to compare networks that predict from unlike numbers of units."""
+    networks = blocks[blocks["configuration"] != "pixels"]
+    counts = networks.groupby(["area", "block"])["n_pred"].nunique()
+    if (counts > 1).any():
+        area, block = counts[counts > 1].index[0]
+        raise UserError(
+            f"networks predict {area} from unlike numbers of units of block {block}; give all the"
+            " same channels, or a smaller areas.n_pred"
+        )
 
 
 def _once(step: Network) -> bool:
@@ -225,8 +252,10 @@ STUDY = Study(
         " resampled over configurations, so the list of networks is part of the claim. Intervals"
         " are percentiles over drawn seeds, crossed with runs of patterns, neurons, subjects,"
         " animals or, for textures, sets of classes. Areas that differ in images and repetitions"
-        " are confounded and cannot show a difference between areas. Simulated areas (T) test the"
-        " tool and are no evidence. Texture is read out with a background of full contrast, digits"
+        " are confounded and cannot show a difference between areas. Shuffles have all permutations"
+        " in human areas, one in the others. Random networks with kernels of 3 pixels (arm small"
+        " kernels) control the size of receptive fields. Simulated areas (T) test the tool and are"
+        " no evidence. Texture is read out with a background of full contrast, digits"
         " with one of a third."
         "\n\n"
         "Evidence against the paper's thesis: untrained AlexNet was above trained in human IT"

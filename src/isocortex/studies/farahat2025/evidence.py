@@ -1,0 +1,459 @@
+"""From tables to the intervals that decide: every statistic of the claims, by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from isocortex.claims import Verdict, judge
+from isocortex.statistics import Interval
+from isocortex.studies.farahat2025.areas import TANG
+from isocortex.studies.farahat2025.claims import (
+    CEILING,
+    CELLS,
+    CLAIMS,
+    SESSIONS,
+)
+from isocortex.studies.farahat2025.regressions import (
+    BRODATZ,
+    R11_RANGE,
+    points,
+    texture_points,
+)
+from isocortex.studies.farahat2025.resampling import (
+    FEWEST_CONFIGURATIONS,
+    Resampler,
+    difference_of_r2,
+    stacked,
+    stacked_moments,
+)
+
+Tables = dict[str, pd.DataFrame]
+Network = dict[str, object]
+
+SMOOTH = ("identity", "tanh", "sigmoid")
+OTHERS = ("identity", "tanh", "sigmoid", "softplus", "elu")
+"""Activations that random ReLU is held against in R9a and R10a."""
+
+DEPTH = 2
+"""Block whose circular variances are compared."""
+
+
+def random(configuration: str, **fields: object) -> Network:
+    """Return the keys of a random network of the grid."""
+    return {"configuration": configuration, "arm": "random", "norm": "gain", **fields}
+
+
+def twin(configuration: str = "relu-max", arm: str = "random") -> Network:
+    """Return the keys of a network with batch normalisation, trained or not or shuffled."""
+    return {"configuration": configuration, "arm": arm, "norm": "bn"}
+
+
+R3_NETWORKS = [random("relu-avg"), *(random(f"{a}-avg") for a in SMOOTH)]
+R4_NETWORKS = [random(f"{a}-{p}") for p in ("max", "avg") for a in SMOOTH]
+
+
+def least_r3(x: np.ndarray) -> np.ndarray:
+    """ReLU less each of the smooth ones, the smallest; networks along axis 1."""
+    return np.asarray((x[:, :1] - x[:, 1:]).min(axis=1))
+
+
+def least_r4(x: np.ndarray) -> np.ndarray:
+    """Max less average pooling, the smallest over activations; networks along axis 1."""
+    return np.asarray((x[:, :3] - x[:, 3:]).min(axis=1))
+
+
+def gain(x: np.ndarray) -> np.ndarray:
+    """Second network less the first, along axis 1."""
+    return np.asarray(x[:, 1] - x[:, 0])
+
+
+def _early(statistic: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Apply a statistic to early cortex alone, the first of the last axis."""
+    return statistic(x[..., 0])
+
+
+def _with_pixels_of_each_seed(encoding: pd.DataFrame) -> pd.DataFrame:
+    """Return scores in which pixels, which have no seed, stand beside every seed of networks."""
+    pixels = encoding["configuration"] == "pixels"
+    seeds = encoding.loc[~pixels, "seed"].unique()
+    return pd.concat(
+        [encoding[~pixels], *(encoding[pixels].assign(seed=seed) for seed in seeds)],
+        ignore_index=True,
+    )
+
+
+class Evidence:
+    """Intervals of all parts that the tables have numbers for, with the seeds behind each."""
+
+    def __init__(self, tables: Tables, n_resamples: int) -> None:
+        self._tables, self._n = dict(tables), n_resamples
+        if "encoding" in tables:
+            self._tables["encoding"] = _with_pixels_of_each_seed(tables["encoding"])
+        self.intervals: dict[str, Interval] = {}
+        self.seeds: dict[str, int] = {}
+        self.reasons: dict[str, str] = {}
+
+    def collect(self) -> None:
+        """Compute everything."""
+        for name, networks, statistic in (
+            ("R3", R3_NETWORKS, least_r3),
+            ("R4", R4_NETWORKS, least_r4),
+        ):
+            self._v1(name, networks, statistic)
+            self._v4(name, networks, statistic)
+            self._human(f"{name} EVC", networks, partial(_early, statistic))
+            self._simulated(name.replace("R", "T"), "v1-sim", networks, statistic)
+        self._trained_on_responses()
+        self._objects()
+        self._complexity()
+        self._regressions()
+        self._species()
+        self._selectivity()
+        self._textures()
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """Return a table, or None where it was not made."""
+        return self._tables.get(name)
+
+    def _put(self, name: str, interval: Interval, seeds: int) -> None:
+        if np.isfinite(interval.estimate):
+            self.intervals[name], self.seeds[name] = interval, seeds
+
+    def _v1(
+        self,
+        name: str,
+        networks: Sequence[Network],
+        statistic: Callable[[np.ndarray], np.ndarray],
+        table: str = "moments",
+    ) -> None:
+        moments = self.table(table)
+        values = None if moments is None else stacked_moments(moments, networks)
+        if values is None:
+            return
+        draws = Resampler(len(values), self._n)
+        r = draws.correlations(values)
+        for cell in CELLS[: r.shape[-1]]:
+            interval = draws.interval(statistic(r[..., cell]), "seeds x runs of patterns")
+            self._put(f"{name} cell {cell + 1}", interval, len(values))
+
+    def _neurons(
+        self,
+        name: str,
+        area: str,
+        networks: Sequence[Network],
+        statistic: Callable[[np.ndarray], np.ndarray],
+        value: str = "r",
+        table: str = "encoding",
+    ) -> None:
+        found = self.table(table)
+        wanted = [{"area": area, **network} for network in networks]
+        stack = None if found is None else stacked(found, wanted, "neuroid", value)
+        if stack is None:
+            return
+        draws = Resampler(len(stack.values), self._n)
+        drawn = statistic(draws.over_units(stack.values))
+        self._put(name, draws.interval(drawn, "seeds x neurons", stack.dropped), draws.seeds)
+
+    def _v4(
+        self,
+        name: str,
+        networks: Sequence[Network],
+        statistic: Callable[[np.ndarray], np.ndarray],
+        table: str = "encoding",
+    ) -> None:
+        for session in SESSIONS:
+            self._neurons(f"{name} {session}", session, networks, statistic, table=table)
+
+    def _simulated(
+        self,
+        name: str,
+        area: str,
+        networks: Sequence[Network],
+        statistic: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self._neurons(name, area, networks, statistic, value="fev")
+
+    def human(self, networks: Sequence[Network]) -> np.ndarray | None:
+        """Return rho (seeds, subjects, networks, 2) of the last block with EVC and IT."""
+        rsa = self.table("rsa")
+        if rsa is None:
+            return None
+        last = rsa[rsa["last"]]
+        pair = [
+            stacked(last[last["region"] == region], networks, "subject", "rho")
+            for region in CEILING
+        ]
+        if any(p is None for p in pair):
+            return None
+        return np.stack([p.values for p in pair if p is not None], axis=-1)
+
+    def _human(
+        self,
+        name: str,
+        networks: Sequence[Network],
+        statistic: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        values = self.human(networks)
+        if values is None:
+            return
+        seeds, subjects, k, _ = values.shape
+        draws = Resampler(seeds, self._n)
+        drawn = draws.over_units(values.reshape(seeds, subjects, -1)).reshape(-1, k, 2)
+        self._put(name, draws.interval(statistic(drawn), "seeds x subjects"), seeds)
+
+    def _trained_on_responses(self) -> None:
+        def both(configuration: str) -> list[Network]:
+            return [twin(configuration) | {"frozen": f} for f in (True, False)]
+
+        named = ("relu-avg", "relu-max", "identity-max")
+        for configuration in named:
+            self._v1(f"R2a {configuration}", both(configuration), gain, "neural_moments")
+        plain = [f"{a}-avg" for a in SMOOTH]
+        networks = [n for c in (*plain, *named) for n in both(c)]
+
+        def more(x: np.ndarray) -> np.ndarray:
+            gains = x[:, 1::2] - x[:, ::2]
+            return np.asarray(gains[:, :3].mean(axis=1) - gains[:, 3:].mean(axis=1))
+
+        self._v1("R2b", networks, more, "neural_moments")
+        self._v4("R2c", both("relu-max"), gain, "neural")
+        self._neurons("T2c", "it-sim", both("relu-max"), gain, "fev", "neural")
+
+    def _objects(self) -> None:
+        """Judge what object training gives and what shuffling takes."""
+        ceilings = np.array(list(CEILING.values()))
+
+        def late(x: np.ndarray) -> np.ndarray:
+            relative = (x[:, 1] - x[:, 0]) / ceilings
+            return np.asarray(relative[:, 1] - relative[:, 0])
+
+        random_and_trained = [twin(), twin(arm="trained")]
+        self._human("R1 human", random_and_trained, late)
+        self._macaque("R1 macaque", random_and_trained)
+        self._simulated_pair("T1", random_and_trained, lambda it, v1: gain(it) - 2 * gain(v1))
+        for kind in ("S2", "S3"):
+            networks = [twin(arm=kind), twin(arm="trained")]
+            self._human(f"R7 {kind} human", networks, late)
+            self._macaque(f"R7 {kind} macaque", networks)
+            self._relative_drop(kind)
+
+    def _macaque(self, name: str, networks: Sequence[Network]) -> None:
+        """V4 (all neurons of natural sessions) minus V1 (mean of the cells)."""
+        moments, encoding = self.table("moments"), self.table("encoding")
+        if moments is None or encoding is None:
+            return
+        v1 = stacked_moments(moments, networks)
+        v4 = self._all_sessions(encoding, networks)
+        if v1 is None or v4 is None or len(v1) != len(v4):
+            return
+        draws = Resampler(len(v1), self._n)
+        late = gain(draws.over_units(v4))
+        early = gain(draws.correlations(v1).mean(axis=-1))
+        self._put(name, draws.interval(late - early, "seeds x neurons and runs"), len(v1))
+
+    def _all_sessions(
+        self, encoding: pd.DataFrame, networks: Sequence[Network]
+    ) -> np.ndarray | None:
+        by_session = [
+            stacked(encoding, [{"area": session, **n} for n in networks], "neuroid", "r")
+            for session in SESSIONS
+        ]
+        found = [stack.values for stack in by_session if stack is not None]
+        return np.concatenate(found, axis=1) if found else None
+
+    def _simulated_pair(
+        self,
+        name: str,
+        networks: Sequence[Network],
+        statistic: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        undefined: str = "",
+    ) -> None:
+        encoding = self.table("encoding")
+        if encoding is None:
+            return
+        late, early = (
+            stacked(encoding, [{"area": area, **n} for n in networks], "neuroid", "fev")
+            for area in ("it-sim", "v1-sim")
+        )
+        if late is None or early is None or len(late.values) != len(early.values):
+            return
+        draws = Resampler(len(late.values), self._n)
+        drawn = statistic(draws.over_units(late.values), draws.over_units(early.values))
+        if undefined and not np.isfinite(drawn[0]):
+            self.reasons[name] = undefined
+        dropped = late.dropped + early.dropped
+        self._put(name, draws.interval(drawn, "seeds x neurons", dropped), draws.seeds)
+
+    def _relative_drop(self, kind: str) -> None:
+        """Compare drops relative to what training gives beyond the pixels, neuron by neuron."""
+
+        def relative(x: np.ndarray) -> np.ndarray:
+            above = x[:, 1] - x[:, 2]
+            if np.quantile(above[1:], 0.025) <= 0:  # a denominator that may be 0
+                return np.full(len(x), np.nan)
+            return np.asarray((x[:, 1] - x[:, 0]) / above)
+
+        self._simulated_pair(
+            f"T7 {kind}",
+            [twin(arm=kind), twin(arm="trained"), {"configuration": "pixels"}],
+            lambda it, v1: relative(it) - relative(v1),
+            "the relative drop is undefined: training adds nothing that is clearly above pixels",
+        )
+
+    def _complexity(self) -> None:
+        table = self.table("complexity")
+        if table is None:
+            return
+        first = table[(table["block"] == 1) & table["in_grid"]].assign(all=0)
+        names = set(first["configuration"])
+        pooled = sorted(n for n in names if n.endswith("-max"))
+        complex_ = [random("relu-avg"), *map(random, pooled)]
+        if pooled:
+            k = len(complex_)
+            self._seeds_alone(
+                "R5",
+                first,
+                [*complex_, *(random(f"{a}-avg") for a in SMOOTH)],
+                "c_lin",
+                lambda x: x[:, :k].min(axis=1) - x[:, k:].max(axis=1),
+            )
+        biased = random("tanh-avg") | {"arm": "biased"}
+        self._seeds_alone("R12 c_lin", first, [random("tanh-avg"), biased], "c_lin", gain)
+        self._seeds_alone(
+            "R13 c_lin", first, [random("relu-avg"), random("abs-avg")], "c_lin", gain
+        )
+        self._v4("R12", [random("tanh-avg"), biased], gain)
+        self._v4("R13", [random("abs-avg"), random("relu-avg")], gain)
+
+    def _seeds_alone(
+        self,
+        name: str,
+        table: pd.DataFrame,
+        networks: Sequence[Network],
+        value: str,
+        statistic: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        stack = stacked(table, networks, "all", value)
+        if stack is None:
+            return
+        draws = Resampler(len(stack.values), self._n)
+        drawn = statistic(draws.over_seeds(stack.values[:, 0]))
+        self._put(name, draws.interval(drawn, "seeds"), draws.seeds)
+
+    def _regressions(self) -> None:
+        found = points(self._tables)
+        for species, (early, late) in {"human": ("EVC", "IT"), "macaque": (TANG, "V4")}.items():
+            for measure in ("c_lin", "e_even"):
+                name = f"R6 {measure} {species}"
+                if found.empty or not {early, late, measure} <= set(found):
+                    continue
+                rows = found[[measure, early, late, "seeds"]].dropna()
+                if len(rows) < FEWEST_CONFIGURATIONS:
+                    self.reasons[name] = (
+                        f"needs {FEWEST_CONFIGURATIONS} configurations, there are {len(rows)}"
+                    )
+                    continue
+                c, a, b = (rows[k].to_numpy() for k in (measure, early, late))
+                interval = difference_of_r2(c, a, b, self._n)
+                self._put(name, interval, int(rows["seeds"].min()))
+
+    def _species(self) -> None:
+        """Compare signs, where both species have shown or contradicted the claim."""
+        for which in ("R1", "R6"):
+            self.reasons[f"R8 {which}"] = (
+                f"not decidable: {which} of the macaque is confounded (other images and cells)"
+            )
+        signs = {claim: self._sign(claim) for claim in ("R3 EVC", "R3 V1")}
+        undecided = [claim for claim, sign in signs.items() if sign == 0]
+        if undecided:
+            self.reasons["R8 R3"] = (
+                f"not decidable: {undecided[0]} is neither shown nor contradicted"
+            )
+            return
+        product = float(np.prod(list(signs.values())))
+        names = [p.name for claim in CLAIMS if claim.id in signs for p in claim.parts]
+        interval = Interval(product, product, product, 0.95, 2, "sign of both species")
+        self._put("R8 R3", interval, min(self.seeds[n] for n in names))
+
+    def _sign(self, identity: str) -> int:
+        """Return 1 for a claim that is shown, -1 for one that is contradicted, else 0."""
+        (claim,) = (claim for claim in CLAIMS if claim.id == identity)
+        known = {p.name: self.intervals[p.name] for p in claim.parts if p.name in self.intervals}
+        seeds = min((self.seeds[name] for name in known), default=0)
+        verdict = judge(claim, known, n_seeds=seeds).verdict
+        return int(verdict is Verdict.SHOWN) - int(verdict is Verdict.CONTRADICTED)
+
+    def _selectivity(self) -> None:
+        table = self.table("selectivity_draws")
+        if table is None:
+            return
+        for rule, rows in table[table["block"] == DEPTH].groupby("rule"):
+            wide = rows.pivot_table("w1", ["seed", "draw"], ["arm", "configuration"])
+            found = list(wide.columns)
+            complete = wide.dropna()
+            draws_each = rows["draw"].max() + 1
+            sizes = complete.groupby("seed").size()
+            seeds = sizes[sizes == draws_each].index
+            lost = wide.index.get_level_values("seed").nunique() - len(seeds)
+            if not len(seeds):
+                self.reasons[f"R9a {rule}"] = (
+                    "no seed in which every network has a unit that answers"
+                )
+                continue
+            draws = Resampler(len(seeds), draws_each - 1)
+            mean = draws.over_drawn(
+                complete.loc[seeds].to_numpy().reshape(len(seeds), draws_each, len(found))
+            )
+            at = {name: mean[:, i] for i, name in enumerate(found)}
+            what = "seeds x units and animals"
+
+            def put(name: str, difference: np.ndarray, rule: str = rule) -> None:
+                interval = draws.interval(difference, what, lost)  # noqa: B023
+                self._put(f"{name} {rule}", interval, draws.seeds)  # noqa: B023
+
+            relu, best = ("random", "relu-avg"), ("trained", "relu-avg")
+            others = [("random", f"{a}-avg") for a in OTHERS]
+            partners = [("trained", f"{a}-avg") for a in ("tanh", "identity")]
+            if not {relu, *others} <= set(at):
+                continue
+            put("R9a", np.min([at[name] for name in others], axis=0) - at[relu])
+            if set(partners) <= set(at):
+                put("R9c", at[relu] - np.median([at[name] for name in partners], axis=0))
+                if best in at:
+                    rest = [v for name, v in at.items() if name != best]
+                    put("R9b", np.min(rest, axis=0) - at[best])
+
+    def _textures(self) -> None:
+        table = self.table("textures")
+        if table is None:
+            return
+        primary = table[table["source"] == BRODATZ].assign(all=0)
+        means = primary[(primary["readout"] == "means") & (primary["label"] == "texture")]
+        self._seeds_alone(
+            "R10a",
+            means,
+            [twin("relu-avg"), *(twin(f"{a}-avg") for a in OTHERS)],
+            "accuracy",
+            lambda x: x[:, 0] - x[:, 1:].max(axis=1),
+        )
+        self._seeds_alone(
+            "R10b", means, [twin("relu-avg"), twin("relu-avg", "trained on it")], "accuracy", gain
+        )
+        found = texture_points(self._tables)
+        if len(found) < FEWEST_CONFIGURATIONS:
+            self.reasons["R11"] = (
+                f"needs {FEWEST_CONFIGURATIONS} configurations, there are {len(found)}"
+            )
+            return
+        low, high = R11_RANGE
+        mean = {label: found[label].mean() for label in ("texture", "digit")}
+        if not all(low <= m <= high for m in mean.values()):
+            said = ", ".join(f"{label} {m:.2f}" for label, m in mean.items())
+            self.reasons["R11"] = f"not decidable: mean accuracies ({said}) must be in .2 to .9"
+            return
+        c, a, b = (found[k].to_numpy() for k in ("c_lin", "texture", "digit"))
+        self._put("R11", difference_of_r2(c, a, b, self._n), int(found["seeds"].min()))
