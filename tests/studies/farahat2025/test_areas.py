@@ -55,7 +55,8 @@ def test_46_of_50_cells_of_the_session_with_trials_can_be_explained(data_folder:
     perfect = np.nanmean(shown.trials, axis=0)
     share = explained_share(shown, perfect)
     assert int(np.isfinite(share).sum()) == 46
-    assert np.nanmedian(share) == pytest.approx(1, abs=0.2)
+    # The mean of the trials themselves knows their noise, too: 1 + N / (k S), about 1.3 here.
+    assert 1 < np.nanmedian(share) < 1.5
 
 
 def shown(trials: np.ndarray) -> Shown:
