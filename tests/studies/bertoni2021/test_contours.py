@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from isocortex.measures.cooccurrence import centred_correlation, pair_statistics
-from isocortex.studies.bertoni2021.contours import Agreement, ratio_sums
+from isocortex.studies.bertoni2021.contours import (
+    SIGMAS,
+    TURNS,
+    Agreement,
+    Family,
+    contour_candidates,
+    ratio_sums,
+)
 
 
 @pytest.fixture
@@ -29,3 +37,18 @@ def test_agreement_is_the_correlation_of_weighted_sums(histograms: np.ndarray) -
     for w, r in zip(weights, got, strict=True):
         whole = np.tensordot(w, histograms.astype(np.float64), axes=1)
         assert r == pytest.approx(float(centred_correlation(whole, kernel, 3, 9)), rel=1e-9)
+
+
+def test_choices_at_the_end_of_their_range_are_told() -> None:
+    table = pd.DataFrame({"s1": [8, 8, 8, 11, 11, 11, 16], "s2": [1, 2, 3, 1, 2, 3, 2]})
+    family = Family(table, np.zeros((7, 1, 1, 1)))
+    assert [family.at_end(k) for k in range(7)] == [True, True, True, True, False, True, True]
+
+
+def test_neither_process_has_more_candidates() -> None:
+    for count in (1, 10):
+        tried = {k: pd.DataFrame(v) for k, v in contour_candidates(count).items()}
+        for family, (low, high) in (("direction", SIGMAS), ("diffusion", TURNS)):
+            assert len(tried[family].drop_duplicates()) == 4 * count
+            turning = tried[family]["sigma" if family == "direction" else "s2"]
+            assert turning.between(low, high, inclusive="neither").all()

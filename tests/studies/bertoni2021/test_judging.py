@@ -52,6 +52,10 @@ def tables(like_ratio: float = 3.0, enough: bool = True) -> dict[str, pd.DataFra
         "association": pd.DataFrame(association),
         "comparison": pd.DataFrame(comparison),
         "networks": pd.DataFrame(networks),
+        "contour_fits": pd.DataFrame(
+            {"source": "bsds500", "condition": "photographs", "family": ["direction", "diffusion"],
+             "r_min": 8.0, "r_max": 20.0, "at_end": [False, True]}
+        ),
         "contour_contrasts": pd.DataFrame(
             {"source": "bsds500", "contrast": ["axial, photographs - random phase"],
              "value": [0.3], "low": [0.2], "high": [0.4], "n": [100]}
@@ -127,6 +131,18 @@ def test_the_better_process_needs_both() -> None:
     table.loc[(table["seed"] == 0) & (table["model"] == "diffusion"), "r2"] = np.nan
     values = Statistics(found).named()["R2 stochastic - overlap"]()
     assert values.isna().tolist() == [True, False, False, False]
+
+
+def test_processes_that_may_be_better_beyond_their_range_are_named() -> None:
+    found = tables()
+    for name in ("direction - diffusion", "direction, photographs - random phase"):
+        row = found["contour_contrasts"].iloc[0].to_dict() | {"contrast": name}
+        found["contour_contrasts"] = pd.concat(
+            [found["contour_contrasts"], pd.DataFrame([row])], ignore_index=True
+        )
+    judged = {j.claim.id: j for j in judge_all(found, False, "cifar10")}["B16"]
+    assert judged.verdict is Verdict.SHOWN
+    assert judged.reason == "best candidate at the end of its range: diffusion for photographs"
 
 
 def test_a_few_photographs_are_not_enough() -> None:

@@ -105,8 +105,8 @@ class Contours(_Part):
     val: Count = 100
     imagenet: Annotated[int, Field(ge=0)] = 0
     """Photographs of a second source; 0 leaves it out."""
-    candidates: Annotated[int, Field(ge=2)] = 6
-    """Widths of turning of each contour process that are tried, each with two ranges."""
+    candidates: Count = 10
+    """Widths of turning of each contour process that are tried, each with four ranges."""
     controls: list[Literal["random_phase", "periodic_phase", "white", "turned"]] = [
         "random_phase", "periodic_phase", "white", "turned",
     ]  # fmt: skip
@@ -159,7 +159,7 @@ CONFIGURATIONS = {
         network=Network(filters=8, filter_size=7, kernel_side=5),
         training=Training(arms=["all", "no_lgn", "no_lateral"], seeds=1, epochs=1, snapshots=4),
         reconstruction=Reconstruction(seeds=1, steps=100, photographs=40),
-        contours=Contours(train=10, val=10, controls=["random_phase", "white"], candidates=3),
+        contours=Contours(train=10, val=10, controls=["random_phase", "white"], candidates=2),
         first_layers=FirstLayers(control_banks=4),
         statistics=Statistics(
             permutations=500, surrogates=8, noise_filters=2_000, splits=6, white_images=16

@@ -46,6 +46,12 @@ WIDE = (8.0, 20.0)
 
 DISTANCES = (*RINGS, (10.0, 15.0), WIDE)
 FAMILIES = ("direction", "diffusion")
+SIGMAS, DECAYS = (0.015, 0.4), (0.03, 0.06, 0.12, 0.24)
+"""Range of the direction process's turning in rad / sqrt(px), and its decays in 1 / px."""
+
+TURNS, REACHES = (0.05, 1.6), (5.6, 8.0, 11.0, 16.0)
+"""Range of diffusion's turning in rad at t = 1, and how far it goes along contours in px."""
+
 N_ALPHA, RADIUS = 72, 20
 _LEAVES, _FIRST_VAL_LEAF = 160, 100_000
 
@@ -61,10 +67,15 @@ CONDITIONS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class Family:
-    """Kernels of one process on the grid of the histograms."""
+    """Kernels of one process on the grid of the histograms, with their parameters."""
 
     parameters: pd.DataFrame
     kernels: np.ndarray
+
+    def at_end(self, number: int) -> bool:
+        """Whether a parameter of a kernel is the least or greatest: better ones may lie beyond."""
+        ends = self.parameters.agg(["min", "max"])
+        return bool((self.parameters.loc[number] == ends).to_numpy().any())
 
 
 class Contours(Step):
@@ -74,6 +85,7 @@ class Contours(Step):
     bootstrap runs.
     """
 
+    VERSION: ClassVar[str] = "2"
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("data",)
     source: str = "bsds500"
     train: int
@@ -173,6 +185,7 @@ class Contours(Step):
                         "r_max": high,
                         "kernel": best,
                         **family.parameters.loc[best].to_dict(),
+                        "at_end": family.at_end(best),
                         "r_train": float(r[best]),
                         "r_val": float(held_out),
                     }
@@ -313,47 +326,34 @@ def _row(interval: Interval) -> dict[str, Any]:
     }
 
 
+def contour_candidates(candidates: int) -> dict[str, list[dict[str, float]]]:
+    """Return the parameters of both processes that are tried, as many of each.
+
+    `candidates` widths of turning, equally spaced in their logarithm in the middle of as many parts
+    of the range, each with four decays or reaches.
+    """
+    share = (np.arange(candidates) + 0.5) / candidates
+    sigmas, turns = ((low * (high / low) ** share).round(4) for low, high in (SIGMAS, TURNS))
+    return {
+        "direction": [{"sigma": float(s), "decay": d} for d in DECAYS for s in sigmas],
+        "diffusion": [{"s1": s1, "s2": float(s2)} for s1 in REACHES for s2 in turns],
+    }
+
+
 @lru_cache(maxsize=1)
 def contour_families(candidates: int) -> dict[str, Family]:
-    """Return symmetrised kernels over orientations, of both processes, on a grid of parameters.
-
-    `candidates` widths of turning, each with two ranges.
-    """
+    """Return symmetrised kernels over orientations, of the candidates of both processes."""
     grid = Grid(side=2 * RADIUS + 1, n_theta=N_ALPHA)
-    direction = [
-        {"sigma": float(s), "decay": d}
-        for d in (0.06, 0.15)
-        for s in np.geomspace(0.03, 0.4, candidates).round(4)
-    ]
-    diffusion = [
-        {"s1": s1, "s2": float(s2)}
-        for s1 in (8.0, 16.0)
-        for s2 in np.geomspace(0.15, 1.6, candidates).round(4)
-    ]
-
-    def orientations(kernel: np.ndarray) -> np.ndarray:
-        found: np.ndarray = without_polarity(both_ways(kernel))
-        return found
-
+    make: dict[str, Callable[..., np.ndarray]] = {
+        "direction": lambda p: direction_kernel(grid, sigma=p["sigma"], decay=p["decay"]),
+        "diffusion": lambda p: diffusion_kernel(grid, 1.0, s1=p["s1"], s2=p["s2"]),
+    }
     return {
-        "direction": Family(
-            pd.DataFrame(direction),
-            np.stack(
-                [
-                    orientations(direction_kernel(grid, sigma=p["sigma"], decay=p["decay"]))
-                    for p in direction
-                ]
-            ),
-        ),
-        "diffusion": Family(
-            pd.DataFrame(diffusion),
-            np.stack(
-                [
-                    orientations(diffusion_kernel(grid, 1.0, s1=p["s1"], s2=p["s2"]))
-                    for p in diffusion
-                ]
-            ),
-        ),
+        name: Family(
+            pd.DataFrame(tried),
+            np.stack([np.asarray(without_polarity(both_ways(make[name](p)))) for p in tried]),
+        )
+        for name, tried in contour_candidates(candidates).items()
     }
 
 

@@ -17,6 +17,7 @@ from isocortex.analyses.lateral import LEARNED, OVERLAP, RESIDUAL, log_where
 from isocortex.claims import Claim, Judgement, judge
 from isocortex.statistics import Interval, t_interval
 from isocortex.studies.bertoni2021.claims import CLAIMS, FULL, LATERAL
+from isocortex.studies.bertoni2021.contours import WIDE
 
 Tables = dict[str, pd.DataFrame]
 Intervals = dict[str, Interval]
@@ -231,10 +232,20 @@ def _of_photographs(claim: Claim, tables: Tables) -> list[Judgement]:
         }
         few = int(rows["n"].max()) < FEWEST_PHOTOGRAPHS
         reason = f"needs {FEWEST_PHOTOGRAPHS} photographs" if few else ""
+        if claim.id == "B16" and not few:
+            reason = _ends(tables["contour_fits"].query("source == @source"))
         found.append(
             judge(claim, {} if few else intervals, condition=f"{source}, held out", reason=reason)
         )
     return found
+
+
+def _ends(fits: pd.DataFrame) -> str:
+    """Name the processes that may be better beyond the parameters that were tried."""
+    wide = (fits["r_min"] == WIDE[0]) & (fits["r_max"] == WIDE[1]) & fits["at_end"]
+    rows = fits[wide & fits["condition"].isin(("photographs", "random_phase"))]
+    named = [f"{row.family} for {row.condition.replace('_', ' ')}" for row in rows.itertuples()]
+    return f"best candidate at the end of its range: {', '.join(named)}" if named else ""
 
 
 FEWEST_PHOTOGRAPHS = 30
