@@ -110,6 +110,15 @@ def test_references_are_measured_in_the_same_units(gabors: Bank, planted: np.nda
     assert set(rows.index.get_level_values("region")) == {"disc", "r>=2", "r>=3"}
 
 
+def test_pairs_are_told_apart_by_parity(gabors: Bank, planted: np.ndarray) -> None:
+    phase = np.where(np.arange(N) % 3 == 0, 90.0, 0.0)
+    tables = kernel_tables(planted, gabors(N), Units(np.arange(N), THETA, phase), permutations=20)
+    rows = tables["parity"].query("what == 'learned'").set_index("pairs")
+    assert rows["n_pairs"].to_dict() == {"even-even": 132, "odd-odd": 30, "mixed": 144}
+    assert (rows["like_ratio"].drop("odd-odd") > 2).all()
+    assert "parity" not in kernel_tables(planted, gabors(N), UNITS, permutations=20)
+
+
 def test_the_overlap_is_that_of_the_measures_and_of_the_models() -> None:
     filters = np.random.default_rng(0).standard_normal((4, 2, 5, 5))
     measured = lateral.filter_overlap(filters)

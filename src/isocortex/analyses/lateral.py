@@ -18,6 +18,7 @@ from isocortex.measures.lateral import (
     orientation_field,
     overlap_radius,
     pair_strength,
+    pairs_by_parity,
     permutation_null,
     positions,
     rectify,
@@ -47,10 +48,13 @@ class Units:
         (n,) their numbers.
     theta : numpy.ndarray
         (F,) contour orientation of every filter in degrees; NaN is allowed for those left out.
+    phase : numpy.ndarray, optional
+        (F,) phase of every Gabor in degrees; with it, pairs are also looked at by parity.
     """
 
     units: np.ndarray
     theta: np.ndarray
+    phase: np.ndarray | None = None
 
 
 def overlap_of(filters: np.ndarray, side: int) -> tuple[np.ndarray, float]:
@@ -157,11 +161,13 @@ def kernel_tables(
     Returns
     -------
     dict of str to pandas.DataFrame
-        ``lateral``: `what` (`name`, overlap, residual, names of references), `sign`, `region`
+        ``lateral``: `what` (`name`, overlap, residual, names of references), `sign`, `region`,
         and the statistics of `measures.lateral.LateralStatistics`. ``null``: for the positive
         part of the kernel, by `region` and `statistic`, the observed value, the mean and the
         5, 50 and 95 % levels of its permutations, and p; ratios as their logarithm. ``strength``:
         mean strength by bin of relative orientation. ``field``, ``polar``: for figures.
+        ``parity``, where phases are given: the statistics of the positive part among even, odd and
+        unlike pairs of filters.
     """
     side = kernel.shape[-1]
     overlap, radius = overlap_of(filters, side)
@@ -190,13 +196,34 @@ def kernel_tables(
     lateral["overlap_radius"] = radius
     lateral["residual_slope"] = slope
     positive = {what: rectify(values) for what, values in kernels.items()}
-    return {
+    tables = {
         "lateral": lateral,
         "null": _null(positive[name], kept.theta, areas, permutations, seed),
         "strength": _strength(positive, name, kept.theta, permutations, seed),
         "field": _field(positive, kept.theta),
         "polar": _polar(positive, kept.theta),
     }
+    if chosen.phase is not None:
+        tables["parity"] = _parity(positive, kept.theta, chosen.phase[kept.units])
+    return tables
+
+
+def _parity(
+    kernels: Mapping[str, np.ndarray], theta: np.ndarray, phase: np.ndarray
+) -> pd.DataFrame:
+    """Return the statistics of pairs of even, of odd and of unlike filters."""
+    rows = [
+        {
+            "what": what,
+            "pairs": pairs,
+            "n_pairs": int(mask.sum()),
+            **lateral_statistics(kernel, theta, pairs=mask).as_dict(),
+        }
+        for what, kernel in kernels.items()
+        for pairs, mask in pairs_by_parity(phase).items()
+        if mask.any()
+    ]
+    return pd.DataFrame(rows)
 
 
 def same_units(kernel: np.ndarray, units: np.ndarray) -> np.ndarray:

@@ -104,7 +104,7 @@ class MeasureNetwork(Step):
         filters: pd.DataFrame,
         chosen: Chosen,
     ) -> Tables:
-        units = Units(chosen.units, filters["orientation"].to_numpy())
+        units = Units(chosen.units, filters["orientation"].to_numpy(), filters["phase"].to_numpy())
         kernel = last["kernel"].astype(np.float64)
         side = kernel.shape[-1]
         tables = kernel_tables(
