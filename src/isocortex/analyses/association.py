@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -23,6 +25,7 @@ def association_tables(
     filters: np.ndarray,
     chosen: Units,
     *,
+    references: Mapping[str, np.ndarray] | None = None,
     name: str = LEARNED,
     against_overlap: bool = True,
 ) -> Tables:
@@ -30,7 +33,7 @@ def association_tables(
 
     Parameters
     ----------
-    kernel, filters, chosen, name, against_overlap
+    kernel, filters, chosen, references, name, against_overlap
         As in `analyses.lateral.kernel_tables`.
 
     Returns
@@ -49,6 +52,8 @@ def association_tables(
     if against_overlap:
         overlap, _ = overlap_of(filters, kernel.shape[-1])
         kernels[OVERLAP] = rectify(retain(overlap, theta, kept.units).kernel)
+    for what, other in (references or {}).items():
+        kernels[what] = rectify(retain(other, theta, kept.units).kernel)
     summaries, paths, lines, spread = [], [], [], []
     for what, positive in kernels.items():
         field = association_field(positive, kept.theta, steps=STEPS)

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure as Drawing
 
 from isocortex.analyses import field_figures as draw
 from isocortex.measures.receptive_fields import fit_log, radial_profile
-from isocortex.statistics import t_interval
 from isocortex.studies.base import Figure, Tables
 from isocortex.studies.bertoni2021 import reference_figures as reference
+from isocortex.studies.bertoni2021.drawing import dots, few, judged
 
 ARM_NAMES = {
     "all": "LGN and K", "no_lgn": "no LGN", "no_lateral": "no K", "mnist": "digits",
@@ -81,7 +81,7 @@ def bank(tables: Tables) -> Drawing:
 
 def strength(tables: Tables) -> Drawing:
     """Draw the kernel against relative orientation, and by direction from the contour."""
-    main, polar = (tables[name].query("arm == 'all'") for name in ("strength", "polar"))
+    main, polar = (judged(tables[name]) for name in ("strength", "polar"))
     figure = Drawing(figsize=(11, 4.6), layout="constrained")
     left = figure.add_subplot(1, 2, 1)
     kinds = ["learned", "overlap", "residual", "untrained", "responses"]
@@ -98,18 +98,18 @@ def strength(tables: Tables) -> Drawing:
 
 def field(tables: Tables) -> Drawing:
     """Draw the field of preferred orientation of the kernel and of the overlap."""
-    rows = tables["field"].query("arm == 'all'")
+    rows = judged(tables["field"])
     figure = Drawing(figsize=(10.5, 4.6), layout="constrained")
     for axis, what in zip(figure.subplots(1, 2), ("learned", "overlap"), strict=True):
         draw.orientation_sticks(axis, rows[rows["what"] == what])
         axis.set_title(draw.KINDS[what][0])
-    lateral = tables["lateral"].query(
-        "arm == 'all' and what == 'learned' and sign == 'positive' and region == 'r>=2'"
+    lateral = judged(tables["lateral"]).query(
+        "what == 'learned' and sign == 'positive' and region == 'r>=2'"
     )
     figure.suptitle(
         f"Preferred orientation: error {lateral['cocircular'].mean():.0f}° co-circular,"
         f" {lateral['parallel'].mean():.0f}° parallel; slope {lateral['slope'].mean():.2f}"
-        f"{_few(lateral)}"
+        f"{few(lateral)}"
     )
     return figure
 
@@ -125,7 +125,7 @@ def association(tables: Tables) -> Drawing:
         )
         draw.association_lines(axis, spread, lines)
         axis.set_title(f"{draw.KINDS[what][0]}, seed 0")
-    paths = tables["paths"].query("arm == 'all'")
+    paths = judged(tables["paths"])
     for what in ("learned", "overlap"):
         for side, line in (("aligned", "-"), ("orthogonal", ":")):
             one = paths[paths["what"] == what]
@@ -135,33 +135,37 @@ def association(tables: Tables) -> Drawing:
     axes[2].set(xlabel="turn along the path (deg)", ylabel="strength / mean")
     axes[2].set_title("along smooth paths")
     axes[2].legend(fontsize=8)
-    means = tables["association"].query("arm == 'all'").groupby("what")["axial_share"].mean()
+    means = judged(tables["association"]).groupby("what")["axial_share"].mean()
     figure.suptitle(
         f"Association field after 3 steps: {means['learned']:.0%} of the activity within 22.5° of"
         f" the axis (overlap {means['overlap']:.0%}; no preference 25 %)"
-        f"{_few(tables['association'])}"
+        f"{few(judged(tables['association']))}"
     )
     return figure
 
 
 def comparison(tables: Tables) -> Drawing:
     """Draw how well each model predicts the kernel of targets left out of its fit."""
-    rows = tables["comparison"].query("arm == 'all'")
+    rows = judged(tables["comparison"])
     models = ["direction", "diffusion", "contours", "overlap", "parallel", "isotropic"]
     models = [m for m in models if m in set(rows["model"])]
     figure = Drawing(figsize=(8, 3.9), layout="constrained")
     axis = figure.subplots()
     for k, model in enumerate(models):
-        _dots(axis, k, rows.loc[rows["model"] == model, "r2"].to_numpy(float), f"C{k % 6}")
+        dots(axis, k, rows.loc[rows["model"] == model, "r2"].to_numpy(float), f"C{k % 6}")
     axis.axhline(0, color="0.5", lw=0.8)
     names = {"direction": "direction\nprocess", "diffusion": "contour\ndiffusion",
              "contours": "edges of\nphotographs", "overlap": "overlap of\nfilters"}  # fmt: skip
     axis.set_xticks(range(len(models)), [names.get(m, m) for m in models])
     axis.set_ylabel("held-out R² of the centred kernel")
     best = rows.groupby("model")["r2"].mean()[models]
-    figure.suptitle(
-        f"Best model of the learned kernel: {best.idxmax()} (R² {best.max():.2f}){_few(rows)}"
+    said = f"{best.idxmax()} (R² {best.max():.2f})"
+    said = (
+        f"Best model of the learned kernel: {said}"
+        if best.max() > 0.005
+        else ("No model predicts the connections of units left out of its fit")
     )
+    figure.suptitle(f"{said}{few(rows)}")
     return figure
 
 
@@ -210,8 +214,9 @@ def arms(tables: Tables) -> Drawing:
     )
     for axis, (column, label) in zip(figure.subplots(1, 3), panels, strict=True):
         for k, arm in enumerate(names):
-            _dots(axis, k, table.loc[table["arm"] == arm, column].to_numpy(float), f"C{k % 6}")
+            dots(axis, k, table.loc[table["arm"] == arm, column].to_numpy(float), f"C{k % 6}")
         axis.set_xticks(range(len(names)), [ARM_NAMES[a] for a in names], rotation=25, ha="right")
+        axis.set_xlim(-0.6, len(names) - 0.4)
         axis.set_ylabel(label)
     mean = table.groupby("arm")["accuracy"].mean()
     said = ", ".join(f"{ARM_NAMES[a]} {mean[a]:.1%}" for a in names)
@@ -231,7 +236,7 @@ def induced(tables: Tables) -> Drawing:
         noise = control[name].dropna().to_numpy()
         right.plot(np.full(len(noise), 2 * k + 0.7), noise, ls="", marker=".", color="0.6")
         one = contrast.loc[contrast["statistic"] == name, "log_ratio"].to_numpy(float)
-        _dots(right, 2 * k, one, f"C{k}")
+        dots(right, 2 * k, one, f"C{k}")
     right.axhline(0, color="0.5", lw=0.8)
     right.set_xticks(
         [0, 0.7, 2, 2.7],
@@ -241,24 +246,20 @@ def induced(tables: Tables) -> Drawing:
     mean = contrast.groupby("statistic")["value"].mean()
     figure.suptitle(
         f"Connections induced by filters: log like ratio {mean['like_ratio']:+.2f}, log axial"
-        f" ratio {mean['axial_ratio']:+.2f} against random filters{_few(contrast)}"
+        f" ratio {mean['axial_ratio']:+.2f} against random filters{few(contrast)}"
     )
     return figure
 
 
 def _ratios(tables: Tables) -> str:
-    rows = tables["lateral"].query("arm == 'all' and sign == 'positive' and region == 'disc'")
+    rows = judged(tables["lateral"]).query("sign == 'positive' and region == 'disc'")
     mean = rows.groupby("what")[["like_ratio", "axial_ratio"]].mean()
     said = "; ".join(
         f"{what} LR {mean.loc[what, 'like_ratio']:.2f}, axial {mean.loc[what, 'axial_ratio']:.2f}"
         for what in ("learned", "overlap", "untrained")
         if what in mean.index
     )
-    return f"Lateral connections: {said}{_few(rows)}"
-
-
-def _few(rows: pd.DataFrame) -> str:
-    return "" if rows["enough"].any() else "\n(too few Gabors to conclude from: the best fits)"
+    return f"Lateral connections: {said}{few(rows)}"
 
 
 def _image(rows: pd.DataFrame) -> np.ndarray:
@@ -275,17 +276,6 @@ def _last(table: pd.DataFrame) -> pd.DataFrame:
 def _at(table: pd.DataFrame, which: str) -> pd.DataFrame:
     grouped = table.sort_values("step").groupby("seed")
     return grouped.head(1) if which == "first" else grouped.tail(1)
-
-
-def _dots(axis: Axes, at: float, values: np.ndarray, colour: str) -> None:
-    """Draw each seed, and the mean with its t interval from three seeds on."""
-    values = values[np.isfinite(values)]
-    axis.plot(np.full(len(values), at - 0.12), values, ls="", marker="o", ms=4, color=colour,
-              alpha=0.6)  # fmt: skip
-    if len(values) >= 3:
-        i = t_interval(values)
-        axis.errorbar([at + 0.1], [i.estimate], yerr=[[i.estimate - i.low], [i.high - i.estimate]],
-                      fmt="_", ms=12, color=colour, capsize=3, lw=1.5)  # fmt: skip
 
 
 def _curve(

@@ -118,7 +118,8 @@ class MeasureNetwork(Step):
             permutations=self.permutations,
             seed=self.network.seed,
         )
-        tables |= association_tables(kernel, last["filters"], units)
+        untrained = {"untrained": first["kernel"].astype(np.float64)}
+        tables |= association_tables(kernel, last["filters"], units, references=untrained)
         tables["comparison"] = comparison_table(
             kernel,
             last["filters"],

@@ -104,8 +104,8 @@ def amplitude_law(tables: Tables) -> Drawing:
     axis.legend()
     inside = tables["amplitudes"].query("limit == 0.2")
     figure.suptitle(
-        f"Below 0.2 c/px: r of log amplitudes with the law {inside['law_r'].mean():.2f}, difference"
-        f" between phases {inside['phase_difference'].mean():.0%}"
+        f"Below 0.2 c/px: r of log amplitudes with the law {inside['law_r'].mean():.2f},\n"
+        f"difference between phases {inside['phase_difference'].mean():.0%}"
     )
     return figure
 
