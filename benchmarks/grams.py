@@ -1,13 +1,14 @@
 """Peak memory of the Grams of a ResNet-50's layers at 224 px, and what the time goes into.
 
-Random weights and images; measured with 500 and 64 stimuli and not with 1,000, of which the one Gram
-that is in memory would take 8 MB in place of 2. The float32 features go to disk as they are
-recorded and are read again by blocks of units, within a budget of 512 MiB, and Grams are written to a folder one by one. Blocks: the outputs of the stem,
-of the 16 blocks, of the global mean and of the head. All layers: each of the 182 calls of a module
-that has one. Each row is a process of its own; memory is its largest resident size, imports and
-mapped files included, and `features` what a matrix of all responses would take. Seconds are those
-of the process on one thread, whatever else the machine does; `forward` is a bare loop, and
-`products` the float32 products alone, both measured on a part and scaled to the whole.
+Random weights and images; measured with 500 and 64 stimuli and not with 1,000, of which the one
+Gram that is in memory would take 8 MB in place of 2. The float32 features go to disk as they are
+recorded and are read again by blocks of units, within a budget of 512 MiB, and Grams are written
+to a folder one by one. Blocks: the outputs of the stem, of the 16 blocks, of the global mean and of
+the head. All layers: each of the 182 calls of a module that has one. Each row is a process of its
+own; memory is its largest resident size, imports and mapped files included, and `features` what a
+matrix of all responses would take. Seconds are those of the process on one thread, whatever else
+the machine does; `forward` is a bare loop, and `products` the float32 products alone, both measured
+on a part and scaled to the whole.
 """
 
 from __future__ import annotations
