@@ -130,8 +130,11 @@ def test_other_images_decide_nothing() -> None:
     table = pd.DataFrame(
         [
             {**random(name), "seed": seed, "block": 1, "in_grid": True, "c_lin": value}
-            for name, value in (("relu-avg", 0.4), ("identity-max", 0.2), ("identity-avg", 0.0),
-                                ("tanh-avg", 0.05), ("sigmoid-avg", 0.01))
+            for name, value in (
+                *((f"{a}-max", 0.2) for a in ("identity", "tanh", "sigmoid", "softplus", "elu")),
+                *(("relu-max", 0.4), ("abs-max", 1.0), ("relu-avg", 0.4), ("identity-avg", 0.0)),
+                *(("tanh-avg", 0.05), ("sigmoid-avg", 0.01)),
+            )
             for seed in range(5)
         ]
     )  # fmt: skip
@@ -168,15 +171,71 @@ def test_a_relative_drop_over_a_denominator_near_0_is_undefined() -> None:
     assert "relative drop is undefined" in found.reason
 
 
-@pytest.mark.parametrize("late", [0.0, 0.01])
-def test_equal_dependence_early_and_late_is_not_shown(late: float) -> None:
+@pytest.mark.parametrize(("noise", "least", "most"), [(0.3, 0, 10), (3.0, 90, 100)])
+def test_equal_dependence_is_not_shown_and_unequal_is(noise: float, least: int, most: int) -> None:
     rng = np.random.default_rng(3)
     shown = 0
     for _ in range(100):
         c = rng.uniform(0, 1, 16)
-        early, other = (c + 0.3 * rng.standard_normal(16) for _ in range(2))
-        shown += difference_of_r2(c, early, other + late, 300).low > 0
-    assert shown <= 10
+        early, late = (c + sd * rng.standard_normal(16) for sd in (min(noise, 0.3) / 2, noise / 2))
+        shown += difference_of_r2(c, early, late, 300).low > 0
+    assert least <= shown <= most
+
+
+def planted_human(levels: dict[str, tuple[float, float]]) -> pd.DataFrame:
+    """RDM correlations of ReLU-max networks with 15 subjects, (EVC, IT) for each arm."""
+    rng = np.random.default_rng(6)
+    return pd.DataFrame(
+        [
+            {**twin(arm=arm), "seed": seed, "region": region, "subject": subject, "last": True,
+             "block": 3, "rho": level + 0.002 * rng.standard_normal()}
+            for arm, pair in levels.items()
+            for region, level in zip(("EVC", "IT"), pair, strict=True)
+            for seed in range(5)
+            for subject in range(15)
+        ]
+    )  # fmt: skip
+
+
+def test_gains_are_divided_by_the_ceiling_of_their_region() -> None:
+    equal = by_id({"rsa": planted_human({"random": (0.1, 0.1), "trained": (0.2, 0.2)})})["R1"]
+    assert equal.parts[0].interval is not None
+    expected = 0.1 / 0.449 - 0.1 / 0.239
+    assert equal.parts[0].interval.estimate == pytest.approx(expected, abs=0.005)
+    assert equal.verdict is Verdict.CONTRADICTED
+    late = by_id({"rsa": planted_human({"random": (0.1, 0.1), "trained": (0.1, 0.2)})})["R1"]
+    assert late.verdict is Verdict.SHOWN
+
+
+def test_drops_by_shuffles_have_the_sign_of_losses() -> None:
+    levels = {"trained": (0.2, 0.3), "S2": (0.2, 0.1), "S3": (0.2, 0.1)}
+    assert by_id({"rsa": planted_human(levels)})["R7"].verdict is Verdict.SHOWN
+
+
+def planted_textures(levels: dict[str, float], trained: float) -> pd.DataFrame:
+    """Texture accuracies on 1000 images, five sets of classes."""
+    rng = np.random.default_rng(7)
+    arms = [(twin(f"{a}-avg"), level) for a, level in levels.items()]
+    arms.append((twin("relu-avg", "trained on it"), trained))
+    return pd.DataFrame(
+        [
+            {**network, "seed": seed, "source": "real-brodatz", "label": "texture", "n_test": 1000,
+             "readout": "means", "accuracy": level + 0.005 * rng.standard_normal()}
+            for network, level in arms
+            for seed in range(5)
+        ]
+    )  # fmt: skip
+
+
+def test_the_best_of_random_networks_at_texture_and_a_training_that_failed() -> None:
+    levels = dict.fromkeys(("identity", "tanh", "sigmoid", "softplus", "elu"), 0.3)
+    good = by_id({"textures": planted_textures({**levels, "relu": 0.5}, 0.55)})
+    assert good["R10a"].verdict is Verdict.SHOWN
+    assert good["R10b"].verdict is Verdict.SHOWN
+    failed = by_id({"textures": planted_textures({**levels, "relu": 0.2}, 0.1)})
+    assert failed["R10a"].verdict is Verdict.CONTRADICTED
+    assert failed["R10b"].verdict is Verdict.NOT_TESTED
+    assert "training on textures failed" in failed["R10b"].reason
 
 
 def test_correlations_of_drawn_runs_are_those_of_the_drawn_patterns() -> None:

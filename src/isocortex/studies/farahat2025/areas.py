@@ -100,6 +100,7 @@ class Recorded(Step):
 class SimulatedArea(Step):
     """A simulated area: simple and complex cells, voxels of these, or readouts of a teacher."""
 
+    VERSION: ClassVar[str] = "2"
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("data",)
     name: Literal["v1-sim", "fmri-sim", "it-sim"]
     images: int
@@ -129,13 +130,15 @@ class SimulatedArea(Step):
         )
         if self.name == "fmri-sim":
             made = voxel_population(made, voxels=self.cells, repetitions=self.repetitions)
-        return self._kept(made, patches.images, float("nan"))
+        kept = self._kept(made, patches.images, float("nan"))
+        return kept | {"photograph": patches.photograph}
 
     def shown(self) -> Shown:
         """Return images and responses."""
         found = self.result()
         trials = found["trials"].astype(np.float64)
-        parts = validation_parts(trials.shape[1], self.folds)
+        # Patches of one photograph may overlap: they stay in one part.
+        parts = validation_parts(trials.shape[1], self.folds, groups=found.get("photograph"))
         images = with_channels(standardise(found["images"], parts[0][0]), 3)
         return Shown(images, trials.mean(axis=0), trials, None, found["kinds"], parts)
 

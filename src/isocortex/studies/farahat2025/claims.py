@@ -29,7 +29,7 @@ NEEDS = {
 }
 """Images that a claim speaks of besides recordings; others in their place decide nothing."""
 
-TRAINED = ("R1", "R1m", "R7", "R7m", "R9b", "R9c", "T1", "T7")
+TRAINED = ("R1", "R1m", "R7", "R7m", "R9b", "R9c", "T1", "T2c", "T7")
 """Claims about networks that were trained on objects, and so must name some."""
 
 CONFOUNDED = frozenset({"R1m", "R6m", "R7m"})

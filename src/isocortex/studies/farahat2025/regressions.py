@@ -52,6 +52,8 @@ def points(tables: Tables) -> pd.DataFrame:
     if "encoding" in tables:
         grid = _grid(tables["encoding"])
         natural = grid[grid["area"].isin(SESSIONS)]
+        if natural["area"].nunique() < len(SESSIONS):
+            natural = natural.iloc[:0]
         for name, rows, value in (
             (TANG, grid[grid["area"] == TANG], "r"),
             ("V4", natural, "r"),
@@ -80,7 +82,8 @@ def texture_points(tables: Tables) -> pd.DataFrame:
     wide = rows.pivot_table("accuracy", "configuration", "label", aggfunc="mean")
     if not {"texture", "digit"} <= set(wide):
         return pd.DataFrame()
-    seeds = rows.groupby("configuration")["seed"].nunique().rename("seeds")
+    each = rows.groupby(["configuration", "label"])["seed"].nunique()
+    seeds = each.groupby("configuration").min().rename("seeds")
     complexity = summary(tables["complexity"])[["c_lin", "e_even"]]
     return wide.join(complexity).join(seeds).dropna()
 

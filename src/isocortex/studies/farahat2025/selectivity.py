@@ -6,14 +6,18 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from isocortex.execution import Step
 from isocortex.measures.tuning import orientation_tuning
 from isocortex.stimuli.gratings import ORIENTATIONS, marques_gratings, small_gratings
 from isocortex.stimuli.image_files import with_channels
-from isocortex.studies.farahat2025.networks import Network, blocks
+from isocortex.studies.farahat2025.networks import Network, blocks, objects, standardise
 
 RULES = ("clip", "blanksub")
+SEEN = 2_000
+"""Training images on which batch statistics are estimated."""
+
 CENTRE = 2
 """Map positions on a side, about the centre, whose units are looked at."""
 
@@ -21,6 +25,7 @@ CENTRE = 2
 class Selectivity(Step):
     """Show gratings to a network and measure the circular variance of its central units."""
 
+    VERSION: ClassVar[str] = "2"
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("batch_size",)
     network: Network
     gratings: Literal["small", "marques"]
@@ -31,17 +36,26 @@ class Selectivity(Step):
         """Name in the terminal."""
         return self.network.title
 
+    def _seen(self) -> Tensor | None:
+        """Return training images of a trained network, spread over the classes."""
+        if self.network.norm != "bn":
+            return None
+        net = self.network
+        images, _ = objects(net.source, "train", net.images, net.data)
+        return standardise(images)[:: max(1, len(images) // SEEN)]
+
     def compute(self) -> pd.DataFrame:
         """Return one row a unit, block and response rule; silent units are NaN.
 
-        Images are shifted so that the grey of the gratings is 0 and scaled to SD 1; batch
-        statistics, where there are any, are those of the gratings.
+        Images are shifted so that the grey of the gratings is 0 and scaled to SD 1. Batch
+        statistics of trained networks are those of their training images, so that a unit's
+        response to a grating does not depend on the other gratings.
         """
         stimuli = small_gratings() if self.gratings == "small" else marques_gratings()
         images = with_channels((stimuli.images() - 0.5) / 0.35, 3)
         table = stimuli.table
         blank = torch.tensor(table["blank"].tolist())
-        network = self.network.network(images[~blank])
+        network = self.network.network(self._seen())
         conditions = int(table["condition"].max()) + 1
         rows = []
         for block, maps in enumerate(blocks(network, images, self.batch_size)):
