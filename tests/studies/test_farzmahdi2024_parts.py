@@ -11,11 +11,12 @@ from isocortex.errors import UserError
 from isocortex.execution import Execution
 from isocortex.models.checkpoints import save_weights
 from isocortex.models.convnet import PRESETS, ConvNet
+from isocortex.models.zoo import files_checksum
 from isocortex.stimuli.transforms import TRANSFORMS
 from isocortex.studies import run_study
 from isocortex.studies.farzmahdi2024.categories import category_set
 from isocortex.studies.farzmahdi2024.config import CONFIGURATIONS, Configuration
-from isocortex.studies.farzmahdi2024.given import MeasureGiven, given_checksum
+from isocortex.studies.farzmahdi2024.given import MeasureGiven
 from isocortex.studies.farzmahdi2024.measuring import alive, rectified, tuning
 from isocortex.studies.farzmahdi2024.networks import Train
 from isocortex.studies.farzmahdi2024.plan import schedule
@@ -172,7 +173,7 @@ def test_a_given_network_is_measured_from_a_checkpoint(tmp_path: Path) -> None:
             MeasureGiven,
             model="isocortex:half",
             weights=weights,
-            checksum=given_checksum("isocortex:half", weights),
+            checksum=files_checksum("isocortex:half", weights),
             views=shown,
         )
         for weights in (str(path), "random")
@@ -206,9 +207,9 @@ def test_a_data_folder_that_lacks_a_file_is_refused(
 def test_the_script_of_a_model_is_part_of_its_key(tmp_path: Path) -> None:
     script = tmp_path / "model.py"
     script.write_text("width = 1")
-    before = given_checksum(f"file:{script}:factory", "random")
+    before = files_checksum(f"file:{script}:factory", "random")
     script.write_text("width = 2")
-    assert given_checksum(f"file:{script}:factory", "random") != before
+    assert files_checksum(f"file:{script}:factory", "random") != before
 
 
 def test_a_layer_without_a_live_unit_is_undefined_and_counted() -> None:
