@@ -56,6 +56,7 @@ def test_planted_advantages_of_relu_and_max_are_shown_and_absent_ones_are_not() 
     found = by_id({"encoding": scores({"relu-avg": 0.45, **SMOOTH})})
     assert found["R3 V4"].verdict is Verdict.SHOWN
     assert found["R4 V4"].verdict is Verdict.SHOWN
+    assert found["R4 V4"].reason == ""
     linear = by_id({"encoding": scores(dict.fromkeys(["relu-avg", *SMOOTH], 0.3))})
     assert linear["R3 V4"].verdict is not Verdict.SHOWN
     assert linear["R4 V4"].verdict is not Verdict.SHOWN

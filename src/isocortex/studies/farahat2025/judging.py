@@ -76,7 +76,7 @@ def _judged(
         intervals,
         n_seeds=seeds,
         condition="simulated area" if simulated else "",
-        reason=reasons[0] if reasons else reason,
+        reason="" if len(intervals) == len(names) else (reasons[0] if reasons else reason),
     )
     return confounded(judged) if claim.id in CONFOUNDED else judged
 
