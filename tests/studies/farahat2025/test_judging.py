@@ -24,7 +24,15 @@ from isocortex.studies.farahat2025.resampling import (
 Tables = dict[str, pd.DataFrame]
 
 
-EVERYTHING = ("recordings", "bsds500", "cifar10", "mnist", "real-brodatz")
+EVERYTHING = (
+    "recordings",
+    "objects92",
+    "ringach2002",
+    "bsds500",
+    "cifar10",
+    "mnist",
+    "real-brodatz",
+)
 
 
 def by_id(

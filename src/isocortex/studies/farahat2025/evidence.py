@@ -132,7 +132,10 @@ class Evidence:
         networks: Sequence[Network],
         statistic: Callable[[np.ndarray], np.ndarray],
         table: str = "moments",
+        *,
+        first_predicts: bool = False,
     ) -> None:
+        """Judge each cell; with `first_predicts` only those that the first network predicts."""
         moments = self.table(table)
         values = None if moments is None else stacked_moments(moments, networks)
         if values is None:
@@ -140,6 +143,12 @@ class Evidence:
         draws = Resampler(len(values), self._n)
         r = draws.correlations(values)
         for cell in CELLS[: r.shape[-1]]:
+            if first_predicts and not draws.interval(r[:, 0, cell], "").low > 0:
+                self.reasons[f"{name} cell {cell + 1}"] = (
+                    f"not decidable: the first network of {name} predicts nothing of cell"
+                    f" {cell + 1}, so a small difference says nothing"
+                )
+                continue
             interval = draws.interval(statistic(r[..., cell]), "seeds x runs of patterns")
             self._put(f"{name} cell {cell + 1}", interval, len(values))
 
@@ -214,7 +223,8 @@ class Evidence:
 
         named = ("relu-avg", "relu-max", "identity-max")
         for configuration in named:
-            self._v1(f"R2a {configuration}", both(configuration), gain, "neural_moments")
+            name = f"R2a {configuration}"
+            self._v1(name, both(configuration), gain, "neural_moments", first_predicts=True)
         plain = [f"{a}-avg" for a in SMOOTH]
         networks = [n for c in (*plain, *named) for n in both(c)]
 
