@@ -9,8 +9,8 @@ import pytest
 from isocortex.claims import Judgement, Verdict
 from isocortex.measures.encoding import pearson_r
 from isocortex.studies.farahat2025.claims import CLAIMS, SESSIONS
+from isocortex.studies.farahat2025.contrasts import random, twin
 from isocortex.studies.farahat2025.encoding import MOMENTS
-from isocortex.studies.farahat2025.evidence import random, twin
 from isocortex.studies.farahat2025.judging import at_chance, judge_all
 from isocortex.studies.farahat2025.resampling import (
     Resampler,

@@ -10,8 +10,8 @@ import pytest
 
 from isocortex.claims import Judgement, Verdict
 from isocortex.studies.farahat2025.claims import SESSIONS
+from isocortex.studies.farahat2025.contrasts import OTHERS, least_r3, least_r4, random, twin
 from isocortex.studies.farahat2025.encoding import MOMENTS
-from isocortex.studies.farahat2025.evidence import OTHERS, least_r3, least_r4, random, twin
 from isocortex.studies.farahat2025.judging import judge_all
 from isocortex.studies.farahat2025.regressions import points
 from isocortex.studies.farahat2025.resampling import Resampler
