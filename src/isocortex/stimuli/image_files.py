@@ -6,6 +6,8 @@ survive PNG bit by bit.
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 from typing import IO
 
@@ -123,8 +125,24 @@ def read(file: Path | IO[bytes], name: str | None = None) -> Tensor:
 
 def write_png(image: Tensor, path: Path) -> None:
     """Write one image (c, h, w), c = 1 or 3, rounded to 8 bits."""
+    _picture(image).save(path)
+
+
+def png_text(image: Tensor) -> str:
+    """Return one image (c, h, w), c = 1 or 3, rounded to 8 bits, as a PNG in base64."""
+    stream = io.BytesIO()
+    _picture(image).save(stream, format="PNG")
+    return base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def from_png_text(text: str) -> np.ndarray:
+    """Return the grey levels, (h, w) or (h, w, 3) uint8, of what `png_text` gave."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+
+
+def _picture(image: Tensor) -> Image.Image:
     levels = to_eight_bit(image)
-    Image.fromarray(levels[0] if len(levels) == 1 else levels.transpose(1, 2, 0)).save(path)
+    return Image.fromarray(levels[0] if len(levels) == 1 else levels.transpose(1, 2, 0))
 
 
 def _pixels(image: Image.Image, name: str) -> np.ndarray:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 
 from isocortex.execution import Step
 from isocortex.measures.receptive_fields import laplacian_of_gaussian
 from isocortex.measures.retinex import retinex
 from isocortex.stimuli.dead_leaves import dead_leaves
+from isocortex.stimuli.image_files import png_text
 from isocortex.stimuli.photographs import whole_photographs
 from isocortex.studies.bertoni2021.networks import Train
 
@@ -84,7 +82,5 @@ def png(image: torch.Tensor) -> str:
     """Return an image, its 1 to 99 % levels as black and white, as PNG in base64."""
     values = image.numpy()
     low, high = np.quantile(values, [0.01, 0.99])
-    levels = np.clip((values - low) / max(high - low, 1e-12), 0, 1) * 255
-    stream = io.BytesIO()
-    Image.fromarray(levels.round().astype(np.uint8)).save(stream, "PNG")
-    return base64.b64encode(stream.getvalue()).decode()
+    shown = np.clip((values - low) / max(high - low, 1e-12), 0, 1)
+    return png_text(torch.from_numpy(shown)[None])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
-from PIL import Image
 
 from isocortex.analyses.field_figures import FILTER_COLOURS
 from isocortex.statistics import t_interval
+from isocortex.stimuli.image_files import from_png_text
 from isocortex.studies.base import Tables
 
 CODEC_NAMES = {
@@ -166,8 +163,8 @@ def light(tables: Tables) -> Drawing:
     columns = [table[table["filter"] == ""], *(table[table["filter"] == f] for f in filters)]
     for column, (name, rows) in enumerate(zip(["", *filters], columns, strict=True)):
         for axis, (_, one) in zip(axes[:, column], rows.iterrows(), strict=True):
-            image = Image.open(io.BytesIO(base64.b64decode(one["png"])))
-            axis.imshow(np.asarray(image), cmap="gray", vmin=0, vmax=255)
+            image = from_png_text(one["png"])
+            axis.imshow(image, cmap="gray", vmin=0, vmax=255)
             axis.set_axis_off()
             said = "" if np.isnan(one["r"]) or one["r"] == 1 else f", r {one['r']:.2f}"
             title = f"{one['what']}{said}"

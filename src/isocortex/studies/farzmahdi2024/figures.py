@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,10 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from PIL import Image
 
 from isocortex.measures.viewpoint import equidistant_baseline
 from isocortex.statistics import t_interval
+from isocortex.stimuli.image_files import from_png_text
 from isocortex.studies.base import Figure, Tables
 from isocortex.studies.farzmahdi2024.measuring import GAP, N_VIEWS
 from isocortex.studies.farzmahdi2024.recordings import CONV_LAYERS
@@ -52,8 +50,8 @@ def montage(tables: Tables) -> Drawing:
         one = table[(table["object_id"] == object_id) & (table["symmetry_class"] == kind)]
         one = one.sort_values("view")
         for axis, (_, cell) in zip(axes[row], one.iterrows(), strict=True):
-            image = Image.open(io.BytesIO(base64.b64decode(cell["png"])))
-            axis.imshow(np.asarray(image), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            image = from_png_text(cell["png"])
+            axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
             axis.grid(False)
             axis.spines[:].set_visible(False)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 
 from isocortex.measures import symmetry, viewpoint
 from isocortex.stimuli import StimulusSet
+from isocortex.stimuli.image_files import png_text
 from isocortex.studies.farzmahdi2024.measuring import N_VIEWS, tuning
 from isocortex.studies.farzmahdi2024.networks import Train
 from isocortex.studies.farzmahdi2024.stimuli import Views, by_object
@@ -50,16 +48,13 @@ def _pictures(stimuli: StimulusSet, chosen: np.ndarray, kind: str) -> list[dict[
     for image, (_, row) in zip(
         stimuli.images(chosen), stimuli.table.iloc[chosen].iterrows(), strict=True
     ):
-        stream = io.BytesIO()
-        levels = (image[0].numpy() * 255).round().astype(np.uint8)
-        Image.fromarray(levels).save(stream, format="PNG")
         rows.append(
             {
                 "symmetry_class": kind,
                 "object_id": row["object_id"],
                 "view": row["view"],
                 "yaw": row["yaw"],
-                "png": base64.b64encode(stream.getvalue()).decode(),
+                "png": png_text(image),
             }
         )
     return rows

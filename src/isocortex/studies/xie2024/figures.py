@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from PIL import Image
 
 from isocortex.statistics import t_interval
+from isocortex.stimuli.image_files import from_png_text
 from isocortex.studies.base import Figure, Tables
 from isocortex.studies.xie2024.claims import CATEGORY_SETS, TRANSLATION_SETS
 from isocortex.studies.xie2024.measuring import COMPARED, PIXELS, layer_names
@@ -33,7 +31,6 @@ SETS = {
 }
 """Label, colour, line and marker of each set of tasks."""
 
-FALLBACK = ("C8", "-", ".")
 KINDS = ("known backgrounds", "new backgrounds", "new models", "wider rotation", "wider position")
 AREAS = {"V4": "V4 (macaque)", "EVC": "EVC (human)", "IT": "IT (human)"}
 
@@ -48,7 +45,7 @@ def montage(tables: Tables) -> Drawing:
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, (_, row) in zip(axes.flat, table.iterrows(), strict=False):
-        axis.imshow(np.asarray(Image.open(io.BytesIO(base64.b64decode(row["png"])))))
+        axis.imshow(from_png_text(row["png"]))
         text = (
             f"{str(row['category']).replace('_', ' ')}\n"
             f"x {row['x']:+.2f}  y {row['y']:+.2f}  z {row['z']:.2f}\n"

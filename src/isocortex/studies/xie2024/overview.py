@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
+from isocortex.stimuli.image_files import png_text
 from isocortex.studies.xie2024.networks import Train
 from isocortex.studies.xie2024.scenes import SceneImages
 
@@ -20,16 +18,10 @@ LEVELS = 32
 
 def montage(images: SceneImages) -> pd.DataFrame:
     """Return the first images of a set with their latents, as PNGs in base64."""
-    pixels = (images.pixels("cpu")(np.arange(SHOWN)) * 255).round().byte().numpy()
+    pixels = images.pixels("cpu")(np.arange(SHOWN))
     table = images.latents().head(SHOWN)
     columns = ["category", "x", "y", "z", "pitch", "yaw", "roll", "visible_fraction"]
-    return table[columns].assign(png=[_png(image.transpose(1, 2, 0)) for image in pixels])
-
-
-def _png(image: np.ndarray) -> str:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, format="PNG")
-    return base64.b64encode(stream.getvalue()).decode()
+    return table[columns].assign(png=[png_text(image) for image in pixels])
 
 
 def training_table(networks: Sequence[Train]) -> pd.DataFrame:

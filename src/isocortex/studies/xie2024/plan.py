@@ -44,10 +44,9 @@ class Plan:
         data: Path | None,
         execution: Execution,
         checksums: dict[str, str],
-        notes: list[str],
     ) -> None:
         self._chosen, self._data, self._execution = chosen, data, execution
-        self._checksums, self._notes = checksums, notes
+        self._checksums = checksums
         scenes = chosen.scenes
         self._objects = cast(
             Literal["meshes", "procedural"],

@@ -33,7 +33,7 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     check(configuration)
     notes: list[str] = []
     checksums: dict[str, str] = {}
-    plan = Plan(configuration, data, execution, checksums, notes)
+    plan = Plan(configuration, data, execution, checksums)
     networks = plan.networks()
     sets = {network.variant: network.images for network in networks}
     sets["held out"] = plan.held_out()
