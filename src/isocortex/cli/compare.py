@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ from isocortex.cli.root import (
     app,
     cache_folder,
     say,
+    slug,
 )
 from isocortex.errors import UserError
 
@@ -107,7 +107,7 @@ def compare(
     folder = data_room.folder(data)
     kept = check_writable(cache_folder(cache), "--cache")
     parts = [model, other, *([] if stimuli is None else [Path(stimuli).name])]
-    name = re.sub(r"[^A-Za-z0-9.-]+", "-", "-".join(parts)).strip("-")
+    name = slug("-".join(parts))
     out = check_analysis_folder(out or Path("results") / f"compare-{name}", "compare")
     shared = {
         "weights": weights, "layers": layers, "seed": seed, "batch_size": batch_size,

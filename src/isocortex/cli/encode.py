@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from isocortex.cli.root import (
     app,
     cache_folder,
     say,
+    slug,
 )
 
 
@@ -70,7 +70,7 @@ def encode(
 
     folder = data_room.folder(data)
     kept = check_writable(cache_folder(cache), "--cache")
-    name = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{model}-{Path(dataset).name}").strip("-")
+    name = slug(f"{model}-{Path(dataset).name}")
     out = check_analysis_folder(out or Path("results") / f"encode-{name}", "encode")
     with StepTree() as tree:
         result = run(

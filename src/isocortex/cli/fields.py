@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from isocortex.analyses.cells import number
-from isocortex.cli.root import Weights, app, say
+from isocortex.cli.root import Weights, app, say, slug
 
 
 @app.command()
@@ -53,7 +52,7 @@ def fields(
     ):
         if value < least:
             raise UserError(f"{name} is {value}, but must be at least {least}")
-    stem = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(model).name).strip("-")
+    stem = slug(Path(model).name)
     out = check_analysis_folder(out or Path("results") / f"fields-{stem}", "fields")
     result = run(
         model,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from isocortex.cli.root import (
     app,
     cache_folder,
     say,
+    slug,
 )
 
 
@@ -65,7 +65,7 @@ def orientation(
 
     folder = data_room.folder(data)
     kept = check_writable(cache_folder(cache), "--cache")
-    name = re.sub(r"[^A-Za-z0-9.-]+", "-", model).strip("-")
+    name = slug(model)
     out = check_analysis_folder(out or Path("results") / f"orientation-{name}", "orientation")
     with StepTree() as tree:
         result = run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,6 +75,11 @@ def cache_folder(explicit: Path | None) -> Path:
     import pooch
 
     return (explicit or Path(pooch.os_cache("isocortex"))).expanduser()
+
+
+def slug(text: str) -> str:
+    """Return a text as part of a folder's name: what is no letter, digit, dot or dash is a dash."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", text).strip("-")
 
 
 def short(value: Any) -> str:
