@@ -11,6 +11,7 @@ from sklearn.cross_decomposition import PLSRegression
 
 from isocortex.errors import UserError
 from isocortex.measures import encoding
+from isocortex.measures.encoding.pls import _root
 
 
 def data(n: int, p: int, t: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -215,3 +216,11 @@ def test_cuda_agrees() -> None:
     there = encoding.pls_cv(x.cuda(), y.cuda(), folds=4, n_components=5)
     assert there.predictions.is_cuda
     np.testing.assert_allclose(there.predictions.cpu(), here.predictions, rtol=1e-7)
+
+
+@pytest.mark.parametrize("rank", [0, 3, 20])
+def test_a_gram_of_low_rank_has_a_root_with_as_many_columns(rank: int) -> None:
+    x = torch.from_numpy(np.random.default_rng(rank).standard_normal((20, rank)))
+    root = _root(x @ x.T)
+    assert root.shape == (20, rank)
+    torch.testing.assert_close(root @ root.T, x @ x.T)

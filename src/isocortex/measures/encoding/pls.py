@@ -3,8 +3,8 @@
 PLS2: each component is the direction w of the features whose scores ``t = X w`` have the largest
 summed squared covariance with all targets, that is, the first left singular vector of ``X' Y``;
 then the part of X and Y that t explains is taken away. Nothing but inner products of presentations
-enters, so features wider than the presentations are many are first replaced by the coordinates of
-their Gram, a rotation without loss, made once for all folds.
+enters, so features wider than the presentations are many are first replaced by a root of their
+Gram, a rotation without loss, made once for all folds.
 """
 
 from __future__ import annotations
@@ -31,9 +31,22 @@ def coordinates(problem: Problem) -> Tensor:
     if not problem.gram:
         return problem.x
     mean = problem.x.mean(dim=0)
-    values, vectors = torch.linalg.eigh(problem.x - mean - mean[:, None] + mean.mean())
-    kept = values > len(values) * torch.finfo(values.dtype).eps * values[-1].abs()
-    return vectors[:, kept] * values[kept].sqrt()
+    return _root(problem.x - mean - mean[:, None] + mean.mean())
+
+
+def _root(gram: Tensor) -> Tensor:
+    """Return x with ``x x' = gram`` and as many columns as the Gram has rank."""
+    if gram.is_cuda:
+        values, vectors = torch.linalg.eigh(gram)
+        kept = values > len(values) * torch.finfo(values.dtype).eps * values[-1].abs()
+        return vectors[:, kept] * values[kept].sqrt()
+    # A triangular root with pivots takes a sixth of the time of eigenvectors.
+    matrix = gram.numpy()
+    (factorise,) = scipy.linalg.get_lapack_funcs(("pstrf",), (matrix,))
+    lower, pivots, rank, _ = factorise(matrix, lower=1)
+    root = np.empty_like(lower[:, :rank])
+    root[pivots - 1] = np.tril(lower)[:, :rank]
+    return torch.from_numpy(root)
 
 
 def components(

@@ -44,6 +44,8 @@ class Decode(Step):
     images: dict[str, SceneImages]
     """``full``, ``centred`` and ``one_category``."""
     folds: int
+    inner_folds: int
+    """Of the training images, to choose the penalty."""
 
     @property
     def title(self) -> str:
@@ -60,7 +62,7 @@ class Decode(Step):
                 for target in ("category", "position"):
                     if (target, name) in (("category", "one_category"), ("position", "centred")):
                         continue  # nothing varies
-                    score, chance = _decoded(gram, latents, target, self.folds)
+                    score, chance = _decoded(gram, latents, target, self.folds, self.inner_folds)
                     rows.append(
                         {
                             "layer": layer,
@@ -88,16 +90,18 @@ class Decode(Step):
 
 
 def _decoded(
-    gram: NDArray[np.float64], latents: pd.DataFrame, target: str, folds: int
+    gram: NDArray[np.float64], latents: pd.DataFrame, target: str, folds: int, inner: int
 ) -> tuple[float, float]:
     if target == "category":
         found = decode(
             gram, latents["category"].to_numpy(), folds=folds, what="categories",
-            alphas=PENALTIES, gram=True,
+            alphas=PENALTIES, inner=inner, gram=True,
         )  # fmt: skip
         return float(found.score), found.chance
     position = latents[["x", "y"]].to_numpy(dtype=float)
-    found = decode(gram, position, folds=folds, what="latents", alphas=PENALTIES, gram=True)
+    found = decode(
+        gram, position, folds=folds, what="latents", alphas=PENALTIES, inner=inner, gram=True
+    )
     assert found.pearson is not None
     return float(np.mean(found.pearson)), 0.0
 

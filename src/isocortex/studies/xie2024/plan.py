@@ -217,7 +217,13 @@ class Plan:
         decoding = self._chosen.decoding
         count = min(decoding.images, self._chosen.scenes.test_images)
         sets = {name: self.held_out(name, count) for name in (FULL, "centred", "one_category")}
-        return self._execution.step(Decode, network=network, images=sets, folds=decoding.folds)
+        return self._execution.step(
+            Decode,
+            network=network,
+            images=sets,
+            folds=decoding.folds,
+            inner_folds=decoding.inner_folds,
+        )
 
     def align(self, network: Train | None, at_step: int | None = None) -> Align | None:
         """Return the step that scores a network on recordings; None where there are none."""
@@ -234,7 +240,7 @@ class Plan:
             network=network,
             size=self._chosen.scenes.size,
             sessions=sessions,
-            splits=alignment.splits,
+            splits=alignment.splits if at_step is None else alignment.curve_splits,
             components=alignment.components,
             human=human,
             data=self._data,
