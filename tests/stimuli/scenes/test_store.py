@@ -131,6 +131,10 @@ def test_what_lies_there_is_not_mixed_up(scenes: LatentScenes, tmp_path: Path) -
         open_scenes(folder).read("depth", [0])
     with pytest.raises(UserError, match=r"holds no scenes\.json"):
         open_scenes(tmp_path / "nowhere")
+    log = folder / "latents-00000-of-00001.parquet"
+    log.write_bytes(log.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"cannot read .*parquet .*render the shard again"):
+        _ = open_scenes(folder).latents
     (folder / "scenes.json").write_text("{")
     with pytest.raises(UserError, match="cannot read"):
         open_scenes(folder)

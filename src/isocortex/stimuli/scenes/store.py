@@ -2,7 +2,7 @@
 
 ``scenes.json`` says what the set is. Shard i of s holds the images from n i / s to n (i + 1) / s
 in ``image-i-of-s.npy`` (uint8), what else was asked for in ``mask-...`` and ``depth-...``, and
-their log in ``latents-...csv``. A shard that is interrupted goes on from its last chunk.
+their log in ``latents-...parquet``. A shard that is interrupted goes on from its last chunk.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from torch import Tensor
 from isocortex.errors import UserError, unknown
 from isocortex.stimuli.scenes import log
 from isocortex.stimuli.scenes.scenes import LatentScenes, SceneBatch
-from isocortex.stimuli.stimulus_files import read_table, table_text
 
 CHUNK = 256
 """Images that are rendered and written together; an interruption loses at most so many."""
@@ -86,7 +85,6 @@ def write_shard(
     n = len(scenes)
     begin, end = n * shard // shards, n * (shard + 1) // shards
     kept = ("image", *(name for name in MAPS if name in maps and name != "image"))
-    first = log.table(scenes, scenes.columns(np.arange(min(1, n))))
     record = {
         "digest": _digest(scenes, size, supersample),
         "spec": scenes.spec.model_dump(mode="json"),
@@ -96,10 +94,9 @@ def write_shard(
         "shards": shards,
         "maps": list(kept),
         "categories": scenes.categories,
-        "dtypes": {str(k): str(v) for k, v in first.dtypes.items()},
     }
     _claim(folder, record)
-    latents = folder / _name("latents", shard, shards, "csv")
+    latents = folder / _name("latents", shard, shards, "parquet")
     if latents.is_file():
         return folder
     arrays = {name: _array(folder, name, shard, shards, end - begin, size) for name in kept}
@@ -116,15 +113,16 @@ def write_shard(
             for name, array in arrays.items():
                 array[rows] = _stored(name, batch)
                 array.flush()
-            _replace(mark, str(rows.stop))
+            _replace(mark, str(rows.stop).encode())
         if progress is not None:
             progress(rows.stop, end - begin)
-    table = pd.concat(tables, ignore_index=True) if tables else first.iloc[:0]
+    tables = tables or [log.table(scenes, scenes.columns(np.arange(1))).iloc[:0]]
+    table = pd.concat(tables, ignore_index=True)
     for name, array in arrays.items():
         array.flush()
         partial = folder / f".{_name(name, shard, shards, 'npy')}.partial"
         os.replace(partial, folder / _name(name, shard, shards, "npy"))
-    _replace(latents, table_text(table)[0])
+    _replace(latents, table.to_parquet(index=False))
     mark.unlink(missing_ok=True)
     return folder
 
@@ -149,7 +147,7 @@ def stored(
     """
     kept = "-".join(sorted(set(maps)))
     name = _digest(scenes, size, supersample)[:24] + (f"-{kept}" if kept else "")
-    folder = Path(cache) / "scenes" / name
+    folder = Path(cache) / "latent_scenes" / name
     write_shard(scenes, folder, size, supersample, maps=maps, progress=progress)
     return open_scenes(folder)
 
@@ -174,10 +172,8 @@ class StoredScenes:
     @cached_property
     def latents(self) -> pd.DataFrame:
         """The log of all images; see `log.table`."""
-        dtypes = self.record["dtypes"]
-        paths = [self.folder / _name("latents", k, self.shards, "csv") for k in range(self.shards)]
-        tables = [read_table(_text(path), dtypes, {}) for path in paths]
-        return pd.concat(tables, ignore_index=True)
+        names = [_name("latents", k, self.shards, "parquet") for k in range(self.shards)]
+        return pd.concat([_log(self.folder / name) for name in names], ignore_index=True)
 
     @property
     def shards(self) -> int:
@@ -237,7 +233,7 @@ def open_scenes(folder: str | os.PathLike[str]) -> StoredScenes:
         raise UserError(f"{folder} holds no {_RECORD}; name a folder of latent scenes")
     shards = int(record["shards"])
     missing = [
-        k for k in range(shards) if not (folder / _name("latents", k, shards, "csv")).is_file()
+        k for k in range(shards) if not (folder / _name("latents", k, shards, "parquet")).is_file()
     ]
     if missing:
         raise UserError(
@@ -276,7 +272,7 @@ def _array(folder: Path, name: str, shard: int, shards: int, n: int, size: int) 
             array = None
         if array is not None and array.shape == shape and array.dtype == np.dtype(dtype):
             return array
-    (folder / f".{_name('latents', shard, shards, 'csv')}.done").unlink(missing_ok=True)
+    (folder / f".{_name('latents', shard, shards, 'parquet')}.done").unlink(missing_ok=True)
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape)
 
 
@@ -292,8 +288,8 @@ def _claim(folder: Path, record: dict[str, Any]) -> None:
     if there is None:
         if any(folder.iterdir()):
             raise UserError(f"{folder} is not empty and holds no {_RECORD}; choose another folder")
-        _replace(folder / _RECORD, json.dumps(record, indent=1) + "\n")
-    elif {**there, "dtypes": {}} != {**record, "dtypes": {}}:
+        _replace(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    elif there != record:
         changed = [key for key in record if key != "digest" and there.get(key) != record[key]]
         what = f" ({changed[0]} differs)" if changed else ""
         raise UserError(f"{folder} holds other scenes{what}; choose another folder")
@@ -310,15 +306,18 @@ def _record(folder: Path) -> dict[str, Any] | None:
         raise UserError(f"cannot read {path}; render the set again elsewhere") from None
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.new")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_bytes(content)
     os.replace(partial, path)
 
 
-def _text(path: Path) -> str:
-    with path.open(encoding="utf-8", newline="") as file:
-        return file.read()
+def _log(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"cannot read {path} ({reason}); render the shard again") from None
 
 
 def _mapped(path: Path) -> np.ndarray:
