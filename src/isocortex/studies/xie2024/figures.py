@@ -81,9 +81,9 @@ def learning(tables: Tables) -> Drawing:
     failed = tables["training"].query("not learned")[["task_set", "variant", "seed"]]
     n = len(failed.drop_duplicates())
     axis.set_title(
-        "Every network learned its tasks (left of the dashed line at .8)"
+        "Every network learned: over its tasks together it is left of the dashed line at .8"
         if n == 0
-        else f"{n} networks did not learn every task (right of the dashed line at .8) and do not"
+        else f"{n} networks did not learn (over their tasks right of the dashed line) and do not"
         " count"
     )
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ from isocortex.studies.xie2024.networks import Train
 from isocortex.studies.xie2024.scenes import SceneImages
 
 SHOWN = 16
+CONSTANT_SHARE = 0.8
+"""Of the loss of the best constant: a network above it has not learned."""
+
 LEVELS = 32
 """Levels that a continuous latent is divided into for its bits."""
 
@@ -24,8 +27,25 @@ def montage(images: SceneImages) -> pd.DataFrame:
     return table[columns].assign(png=[png_text(image) for image in pixels])
 
 
-def training_table(networks: Sequence[Train]) -> pd.DataFrame:
-    """Return the metrics of every network at its last step, and whether it learned its tasks."""
+def training_table(
+    networks: Sequence[Train], own: Mapping[str, pd.DataFrame] | None = None
+) -> pd.DataFrame:
+    """Return the metrics of every network after training, and whether it learned.
+
+    Parameters
+    ----------
+    networks : sequence of Train
+    own : mapping of str to DataFrame, optional
+        Metrics, on held-out images of the variability that they were trained on, of networks that
+        saw less than the full one, by title. Images of full variability would ask them for what
+        they never saw.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a network, task and metric; `learned` as of `network_learned`.
+    """
+    own = own or {}
     tables = []
     for network in networks:
         outcome = network.result()
@@ -35,10 +55,27 @@ def training_table(networks: Sequence[Train]) -> pd.DataFrame:
             tables.append(pd.DataFrame([row]).assign(**network.identity))
             continue
         last = metrics[metrics["step"] == network.steps]
-        good = last["task"].map(outcome["learned"])
-        tables.append(last.assign(learned=good, **network.identity))
+        last = own.get(network.title, last).assign(step=network.steps)
+        tables.append(last.assign(learned=network_learned(last), **network.identity))
     columns = ["task_set", "variant", "seed", "step", "task", "metric", "value", "learned"]
     return pd.concat(tables, ignore_index=True)[columns]
+
+
+def network_learned(metrics: pd.DataFrame) -> bool:
+    """Return whether a network learned what it was trained on (specification, section 4).
+
+    It did if its loss, the sum over its tasks that training lowers, is below .8 of that of the best
+    constant, or if it names categories or identities three times as often as chance.
+
+    Parameters
+    ----------
+    metrics : pandas.DataFrame
+        As `task_metrics` gives it. Where nothing varies, nothing is learned.
+    """
+    found = metrics.pivot(index="task", columns="metric", values="value")
+    if found["loss"].sum() < CONSTANT_SHARE * found["constant_loss"].sum():
+        return True
+    return "accuracy" in found and bool((found["accuracy"] > 3 * found["chance"]).any())
 
 
 def bits_per_image(images: SceneImages) -> pd.DataFrame:

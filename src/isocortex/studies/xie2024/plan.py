@@ -269,6 +269,13 @@ class Plan:
             sets["new models"] = self.images(full, count, "test", first_model=scenes.models)
         return self._execution.step(Generalise, network=network, images=sets)
 
+    def test_on_own(self, network: Train) -> Generalise:
+        """Return the step that tests a network on images of the variability it was trained on."""
+        variant = network.variant if network.variant in self.variants() else FULL
+        return self._execution.step(
+            Generalise, network=network, images={"own": self.held_out(variant)}
+        )
+
     def shares(self, networks: list[Train]) -> list[Share]:
         """Return the steps that divide V4 between spatial and category networks of one seed."""
         if not self.sessions:

@@ -41,7 +41,11 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     execution.sweep(("render",), rendered, lambda step: _name(sets, step))
     tables: Tables = {"montage": montage(sets["held out"])}
     execution.sweep(("train",), networks, lambda step: step.title)
-    tables["training"] = training_table(networks)
+    reduced = [n for n in networks if n.variant != FULL and n.tasks]
+    tests = [plan.test_on_own(network) for network in reduced]
+    found = execution.sweep(("test",), tests, lambda step: step.title)
+    own = {network.title: table for network, table in zip(reduced, found, strict=True)}
+    tables["training"] = training_table(networks, own)
     tables["bits"] = bits_per_image(plan.trained_on(FULL))
 
     decoders = [plan.decode(network) for network in (None, *networks)]
@@ -121,8 +125,9 @@ STUDY = Study(
         " of the four sessions have no repeats. Human areas are scored by the mean Spearman"
         " correlation with each subject's distances, at the layer that the other half of the images"
         " chose. Performance is 1 - loss / loss of the best constant on held-out images with"
-        " backgrounds that no network has seen. A network that learned nothing (loss above .8 of a"
-        " constant's, accuracy below three times chance) is left out of alignment and CKA."
+        " backgrounds that no network has seen. A network that learned nothing (the summed loss of"
+        " its tasks above .8 of a constant's and accuracy below three times chance, on held-out"
+        " images of the variability that it was trained on) is left out of alignment and CKA."
         " Decoding is linear, with a penalty chosen by inner folds; balanced accuracy of the"
         " category, mean r of x and y. CKA is linear and debiased. The reference of X16 is the"
         " network that learns everything. Under the sampler tdw, centring also changes depth and"

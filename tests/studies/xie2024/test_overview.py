@@ -1,0 +1,65 @@
+"""What counts as learned."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pandas as pd
+import pytest
+
+from isocortex.studies.xie2024.networks import Train
+from isocortex.studies.xie2024.overview import network_learned, training_table
+
+
+def metrics(**tasks: dict[str, float]) -> pd.DataFrame:
+    rows = [
+        {"task": task, "metric": metric, "value": value, "step": 10}
+        for task, found in tasks.items()
+        for metric, value in found.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def loss(value: float, constant: float = 1.0, **more: float) -> dict[str, float]:
+    return {"loss": value, "constant_loss": constant} | more
+
+
+@pytest.mark.parametrize(
+    ("tasks", "learned"),
+    [
+        ({"distance": loss(0.79)}, True),
+        ({"distance": loss(0.81)}, False),
+        # The loss that training lowers is the sum: rotation has a ninth of distance's.
+        ({"distance": loss(0.6), "rotation": loss(0.113, 0.113)}, True),
+        ({"distance": loss(0.95), "rotation": loss(0.05, 0.113)}, False),
+        ({"category": loss(2.7, 2.77, accuracy=0.19, chance=0.0625)}, True),
+        ({"category": loss(2.7, 2.77, accuracy=0.18, chance=0.0625)}, False),
+        ({"distance": loss(0.0, 0.0)}, False),
+    ],
+)
+def test_a_network_learned_by_its_summed_loss_or_its_accuracy(
+    tasks: dict[str, Any], learned: bool
+) -> None:
+    assert network_learned(metrics(**tasks)) is learned
+
+
+def test_networks_of_less_variability_are_gated_by_images_of_their_own() -> None:
+    def network(variant: str, seed: int, value: float) -> Train:
+        identity = {"task_set": "distance", "variant": variant, "seed": seed}
+        outcome = {"metrics": metrics(distance=loss(value))}
+        return cast(
+            Train,
+            SimpleNamespace(
+                title=f"distance {variant} seed {seed}", steps=10, identity=identity,
+                result=lambda: outcome,
+            ),
+        )  # fmt: skip
+
+    networks = [network("full", 0, 0.9), network("centred", 0, 1.4), network("centred", 1, 1.4)]
+    own = {
+        networks[1].title: metrics(distance=loss(0.5)),
+        networks[2].title: metrics(distance=loss(0.9)),
+    }
+    found = training_table(networks, own).groupby(["variant", "seed"])["learned"].all()
+    assert found.to_dict() == {("full", 0): False, ("centred", 0): True, ("centred", 1): False}
