@@ -133,7 +133,7 @@ def test_planted_effects_are_shown() -> None:
     shown |= {"X17", "X1-EVC", "X1-IT", "X2-EVC", "X2-IT"}
     assert {k for k, v in found.items() if v is Verdict.SHOWN} == shown
     # Nobody was trained on natural images or graded sets, and no reference network was compared.
-    for name in ("X4", "X12", "X13", "X16"):
+    for name in ("X4", "X11-direct", "X12", "X13", "X16"):
         assert found[name] is Verdict.NOT_TESTED
 
 
@@ -217,3 +217,22 @@ def test_stages_go_with_depth() -> None:
 
 def test_claims_have_evidence() -> None:
     assert set(EVIDENCE) == {claim.id for claim in CLAIMS} - {"X4"}
+
+
+def test_the_control_of_centring_is_judged_by_its_own_networks() -> None:
+    extra = pd.DataFrame(
+        [
+            {
+                "task_set": s, "variant": v, "seed": k, "layer": "avgpool", "target": "position",
+                "tested_on": "full", "n": 100, "score": level + 0.001 * k, "chance": 0.0,
+            }
+            for s in ("distance", "rotation", "category", "identity")
+            for v, level in (("direct", 0.5), ("direct centred", 0.45))
+            for k in range(SEEDS)
+        ]
+    )  # fmt: skip
+    found = tables()
+    found["decoding"] = pd.concat([found["decoding"], extra], ignore_index=True)
+    judged = verdicts(found)
+    assert judged["X11-direct"] is Verdict.NOT_SHOWN
+    assert judged["X11"] is Verdict.SHOWN

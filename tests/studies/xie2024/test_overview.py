@@ -5,11 +5,16 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from isocortex.studies.xie2024.networks import Train
-from isocortex.studies.xie2024.overview import network_learned, training_table
+from isocortex.studies.xie2024.overview import (
+    curve_correlations,
+    network_learned,
+    training_table,
+)
 
 
 def metrics(**tasks: dict[str, float]) -> pd.DataFrame:
@@ -63,3 +68,24 @@ def test_networks_of_less_variability_are_gated_by_images_of_their_own() -> None
     }
     found = training_table(networks, own).groupby(["variant", "seed"])["learned"].all()
     assert found.to_dict() == {("full", 0): False, ("centred", 0): True, ("centred", 1): False}
+
+
+def test_what_follows_the_clock_alone_has_no_partial_correlation() -> None:
+    rng = np.random.default_rng(0)
+    step = np.unique(np.geomspace(1, 1e6, 2_000).round())
+    time = np.log1p(step)
+    shared = rng.standard_normal(len(step))
+    noise = rng.standard_normal((2, len(step)))
+    runs = {0: (time + noise[0], time + noise[1]), 1: (time + shared, time + 2 * shared)}
+    curves = pd.concat(
+        [
+            pd.DataFrame({"performance": p, "A": a, "step": step, "seed": seed})
+            for seed, (p, a) in runs.items()
+        ]
+    ).assign(task_set="distance", variant="full")
+    found = curve_correlations(curves).set_index("seed")
+    assert (found["r"] > 0.8).all()
+    assert abs(found["partial_r"][0]) < 0.1
+    assert found["partial_r"][1] == pytest.approx(1)
+    flat = curve_correlations(curves.assign(A=1.0))
+    assert flat[["r", "partial_r"]].isna().all(axis=None)

@@ -173,6 +173,21 @@ CLAIMS: tuple[Claim, ...] = (
         "paper; .1 proposal",
     ),
     Claim(
+        "X11-direct",
+        "The same where centring changes neither depth nor rotation",
+        "not reported",
+        tuple(
+            _above(
+                f"position direct - direct centred {s}",
+                f"{s}, avgpool: off centre minus centred",
+                0.1,
+            )
+            for s in TRANSLATION_SETS
+        ),
+        SEEDS,
+        "control",
+    ),
+    Claim(
         "X12",
         "Both follow the amount of variability",
         "not reported",
@@ -241,6 +256,6 @@ EVIDENCE = {
     **dict.fromkeys(("X1-EVC", "X1-IT", "X2-EVC", "X2-IT", "X14"), "alignment_human"),
     "X5": "curves",
     **dict.fromkeys(("X6", "X7", "X8", "X16"), "cka"),
-    **dict.fromkeys(("X9a", "X9b", "X10", "X11", "X12"), "decoding"),
+    **dict.fromkeys(("X9a", "X9b", "X10", "X11", "X11-direct", "X12"), "decoding"),
 }
 """The table that the numbers of a claim are made of."""

@@ -75,6 +75,9 @@ class Variability(_Part):
 
     category_sets: list[TaskSet] = ["distance", "translation", "rotation", "spatial"]
     translation_sets: list[TaskSet] = ["distance", "rotation", "category", "identity"]
+    direct_sets: list[TaskSet] = []
+    """Sets that are also trained where depth, place and rotation are drawn apart, off centre and
+    centred, so that centring takes away nothing but the place (X11)."""
     one_category: str = "chair"
     """The category of the networks that see one; the first one where it is not there."""
     grades: list[float] = [0.0]
@@ -154,6 +157,7 @@ CONFIGURATIONS = {
         scenes=Scenes(models=37, size=128, images=1_000_000, test_images=2_000, on_the_fly=True),
         networks=Networks(width=64, steps=50_000, checkpoint_every=2_000),
         variability=Variability(
+            direct_sets=["distance", "rotation", "category", "identity"],
             grades=[0.0, 0.25, 0.5, 0.75],
             category_grades=[1, 2, 4, 8],
             data_sizes=[640, 2_560, 10_240, 40_960],
@@ -172,6 +176,7 @@ CONFIGURATIONS = {
             checkpoint_every=10_000,
         ),
         variability=Variability(
+            direct_sets=["distance", "rotation", "category", "identity"],
             grades=[0.0, 0.25, 0.5, 0.75],
             category_grades=[1, 2, 4, 8],
             data_sizes=[10_000, 100_000, 1_000_000],

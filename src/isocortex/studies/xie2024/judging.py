@@ -337,6 +337,8 @@ def _decoding(table: pd.DataFrame, intervals: Intervals) -> None:
     for s in TRANSLATION_SETS:
         drop = _by_seed(pooled, s) - _by_seed(pooled, s, "centred")
         _put(intervals, f"position full - centred {s}", drop)
+        drop = _by_seed(pooled, s, "direct") - _by_seed(pooled, s, "direct centred")
+        _put(intervals, f"position direct - direct centred {s}", drop)
     _put(intervals, "graded category", _graded(deep, CATEGORY_SETS, "ncat ", "one_category"))
     _put(intervals, "graded position", _graded(pooled, TRANSLATION_SETS, "position ", "centred"))
 

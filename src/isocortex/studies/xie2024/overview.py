@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -76,6 +77,41 @@ def network_learned(metrics: pd.DataFrame) -> bool:
     if found["loss"].sum() < CONSTANT_SHARE * found["constant_loss"].sum():
         return True
     return "accuracy" in found and bool((found["accuracy"] > 3 * found["chance"]).any())
+
+
+def curve_correlations(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the correlation of performance and alignment over each run, also beyond time.
+
+    Both rise with training; the partial correlation is that of what is left of each after a line
+    on log(step + 1), which says whether alignment follows performance or the clock.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        Columns ``task_set``, ``variant``, ``seed``, ``step``, ``performance``, ``A``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a run: ``r``, ``partial_r`` (NaN where one side does not vary), ``n`` snapshots.
+    """
+    rows = []
+    for key, run in curves.groupby(["task_set", "variant", "seed"], sort=False):
+        time = np.log1p(run["step"].to_numpy(dtype=float))
+        sides = [run[name].to_numpy(dtype=float) for name in ("performance", "A")]
+        design = np.column_stack([np.ones_like(time), time])
+        left = [side - design @ np.linalg.lstsq(design, side, rcond=None)[0] for side in sides]
+        rows.append(
+            dict(zip(("task_set", "variant", "seed"), key, strict=True))
+            | {"r": _r(*sides), "partial_r": _r(*left), "n": len(run)}
+        )
+    return pd.DataFrame(rows)
+
+
+def _r(first: np.ndarray, second: np.ndarray) -> float:
+    if len(first) < 4 or min(np.ptp(first), np.ptp(second)) < 1e-12:
+        return math.nan
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def bits_per_image(images: SceneImages) -> pd.DataFrame:

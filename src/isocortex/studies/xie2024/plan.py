@@ -20,6 +20,9 @@ from isocortex.studies.xie2024.scenes import SceneImages, meshes
 from isocortex.training.devices import chosen_device
 
 FULL = "full"
+DIRECT = "direct"
+"""Scenes whose depth, place and rotation are drawn apart from each other."""
+
 TEST_SEED = 1_000_003
 """Added to the seed of the scenes: images that no network is trained on."""
 
@@ -147,6 +150,9 @@ class Plan:
         chosen, full = self._chosen.variability, SceneSpec(sampler=self._chosen.scenes.sampler)
         one = chosen.one_category if chosen.one_category in self.categories else self.categories[0]
         found = {FULL: full, "one_category": full.one_category(one), "centred": full.centred()}
+        if chosen.direct_sets:
+            apart = SceneSpec(sampler="direct")
+            found |= {DIRECT: apart, f"{DIRECT} centred": apart.centred()}
         for count in sorted({*self._chosen.networks.few_categories, *chosen.category_grades}):
             if 1 < count < len(self.categories):
                 found[f"ncat {count}"] = full.ncat(count)
@@ -184,6 +190,7 @@ class Plan:
         ]
         shrunk = [f"position {f:g}" for f in variability.grades if 0 < f < 1]
         kinds += [(s, v) for s in variability.translation_sets for v in ("centred", *shrunk)]
+        kinds += [(s, v) for s in variability.direct_sets for v in (DIRECT, f"{DIRECT} centred")]
         kinds += [("spatial", f"images {n}") for n in variability.data_sizes]
         return list(dict.fromkeys(kinds))
 
@@ -216,7 +223,10 @@ class Plan:
         """Return the step that decodes latents from a network, or from pixels."""
         decoding = self._chosen.decoding
         count = min(decoding.images, self._chosen.scenes.test_images)
-        sets = {name: self.held_out(name, count) for name in (FULL, "centred", "one_category")}
+        tested = {name: name for name in (FULL, "centred", "one_category")}
+        if network is not None and network.variant.startswith(DIRECT):
+            tested = {FULL: DIRECT, "centred": f"{DIRECT} centred"}
+        sets = {name: self.held_out(variant, count) for name, variant in tested.items()}
         return self._execution.step(
             Decode,
             network=network,
@@ -329,6 +339,7 @@ def check(chosen: Configuration) -> None:
     for field, sets in (
         ("category_sets", chosen.variability.category_sets),
         ("translation_sets", chosen.variability.translation_sets),
+        ("direct_sets", chosen.variability.direct_sets),
     ):
         lacking = [s for s in sets if s not in chosen.networks.task_sets]
         if lacking:

@@ -14,7 +14,12 @@ from isocortex.studies.xie2024.config import CONFIGURATIONS, Configuration
 from isocortex.studies.xie2024.figures import FIGURES
 from isocortex.studies.xie2024.judging import judge_all
 from isocortex.studies.xie2024.networks import Train
-from isocortex.studies.xie2024.overview import bits_per_image, montage, training_table
+from isocortex.studies.xie2024.overview import (
+    bits_per_image,
+    curve_correlations,
+    montage,
+    training_table,
+)
 from isocortex.studies.xie2024.plan import FULL, Plan, check
 
 
@@ -82,6 +87,7 @@ def _aligned(plan: Plan, networks: list[Train], execution: Execution, notes: lis
         curves = [step for n, at in snapshots if (step := plan.align(n, at)) is not None]
         over_time = execution.sweep(("align snapshots",), curves, lambda step: step.title)
         tables["curves"] = _curves(networks, pd.concat(over_time, ignore_index=True))
+        tables["curve_correlations"] = curve_correlations(tables["curves"])
     return tables
 
 
