@@ -12,11 +12,14 @@ from isocortex.analyses.filters import (
     blurred_filters,
     choose,
     circular_variance,
+    filter_bandwidth,
     first_layer,
     fit_filters,
+    grating_answers,
     principal_colour,
 )
 from isocortex.errors import UserError
+from isocortex.measures.tuning import bandwidth
 
 Bank = Callable[..., np.ndarray]
 
@@ -98,3 +101,28 @@ def test_the_first_layer_is_the_first_convolution_with_large_filters() -> None:
         first_layer(network, "3")
     with pytest.raises(UserError, match="no convolution"):
         first_layer(nn.Linear(2, 2))
+
+
+def test_bandwidth_is_that_of_the_answers_to_gratings(gabors: Bank) -> None:
+    bank = gabors()[:3]
+    frequency = fit_filters(bank, surrogates=2)["frequency"].to_numpy()
+    axis = np.arange(bank.shape[-1]) - (bank.shape[-1] - 1) / 2
+    angles = np.deg2rad(np.arange(0, 180, 5.0))
+    curves = np.array(
+        [
+            [
+                abs(
+                    (
+                        f * np.exp(2j * np.pi * k * (np.cos(t) * axis - np.sin(t) * axis[:, None]))
+                    ).sum()
+                )
+                for t in angles
+            ]
+            for f, k in zip(bank, frequency, strict=True)
+        ]
+    )
+    np.testing.assert_allclose(grating_answers(bank, frequency), curves, rtol=1e-9)
+    wanted = bandwidth(curves, np.arange(0, 180, 5.0))
+    np.testing.assert_allclose(filter_bandwidth(bank, frequency), wanted)
+    assert ((wanted > 5) & (wanted < 45)).all()
+    assert np.isnan(filter_bandwidth(bank[:1], np.array([np.nan])))[0]

@@ -36,13 +36,16 @@ TINY = [
     "statistics.splits=2",
     "statistics.resamples=100",
     "statistics.white_images=2",
+    "statistics.corrupted_images=20",
+    "contours.known_images=1",
+    "contours.known_repeats=1",
 ]
 PROMISED = {
     "codecs", "codec_pixels", "amplitudes", "amplitude_profile", "spectral", "contour_statistics",
     "contour_fits", "contour_contrasts", "contour_map", "filters", "pixels", "emergence",
     "networks", "lateral", "null", "strength", "field", "polar", "association", "paths",
     "streamlines", "spread", "comparison", "induced_lateral", "induced_contrast", "light",
-    "claim_parts",
+    "claim_parts", "calibration", "contour_sigma", "ablations", "corruption",
 }  # fmt: skip
 
 
@@ -78,6 +81,14 @@ def test_filters_are_kept_over_training(tiny: StudyResult) -> None:
     codecs = tiny.tables["codecs"].query("arm == 'positive'")
     assert codecs["step"].iloc[0] == 0
     assert codecs["step"].iloc[-1] == 10
+
+
+def test_contours_of_known_sigma_are_found_in_their_order(tiny: StudyResult) -> None:
+    table = tiny.tables["calibration"].query("r_min == 8 and r_max == 20")
+    assert len(table) == 10
+    assert table["found"].between(0.01, 0.5).all()
+    assert (table.query("kind == 'edge lists'")["r"] > 0.5).any()
+    assert len(tiny.tables["contour_sigma"]) == 10
 
 
 def test_arms_of_one_seed_begin_alike(tiny: StudyResult) -> None:

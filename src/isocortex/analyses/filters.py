@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from isocortex.errors import UserError, unknown
 from isocortex.measures.receptive_fields import fit_gabor, gabor_null
 from isocortex.measures.receptive_fields.nulls import noise
+from isocortex.measures.tuning import bandwidth
 
 FEWEST = 8
 """Retained filters below which nothing is concluded about lateral connections."""
@@ -23,6 +24,7 @@ CONTROL_BLUR = 1 / 7
 """Blur of the random filters of the control, in units of their side: one pixel at 7 x 7."""
 
 _CV_ANGLES = 36
+"""Directions of gratings, 5 degrees apart."""
 
 
 def first_layer(network: nn.Module, layer: str | None = None) -> tuple[str, Tensor]:
@@ -115,7 +117,7 @@ def fit_filters(
         One row a filter: `unit`, `r`, `surrogate_r` and `surrogate_95` (mean and 95 % level over
         its surrogates), `gain` (r - surrogate_r), `orientation` (deg, contour), `frequency`
         (cycles/px), `phase` (deg), `sigma_u`, `sigma_v`, `x`, `y` (px), `n_x`, `n_y`, `odd`,
-        `circular_variance`, `outside`, `retained`.
+        `circular_variance`, `bandwidth` (deg, half-width at 1 / sqrt(2)), `outside`, `retained`.
     """
     fit = fit_gabor(filters.astype(np.float64))
     null = gabor_null(filters.astype(np.float64), "phase", surrogates, seed)
@@ -139,10 +141,39 @@ def fit_filters(
             "odd": fit.odd,
         }
     )
-    table["circular_variance"] = circular_variance(filters, table["frequency"].to_numpy())
+    frequency = table["frequency"].to_numpy()
+    table["circular_variance"] = circular_variance(filters, frequency)
+    table["bandwidth"] = filter_bandwidth(filters, frequency)
     table["outside"] = share
     table["retained"] = fit.retained & (share <= COLOUR)
     return table
+
+
+def grating_answers(filters: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """Return the amplitude of each filter's answer to drifting gratings of its own frequency.
+
+    Parameters
+    ----------
+    filters : numpy.ndarray
+        (F, s, s).
+    frequency : numpy.ndarray
+        (F,) cycles per pixel; NaN gives NaN.
+
+    Returns
+    -------
+    numpy.ndarray
+        (F, 36) for directions of the wave vector of 0, 5, ... 175 degrees.
+    """
+    side = filters.shape[-1]
+    theta = np.arange(_CV_ANGLES) * np.pi / _CV_ANGLES
+    place = np.arange(side) - (side - 1) / 2
+    k = 2 * np.pi * frequency[:, None]
+    wave_x, wave_y = k * np.cos(theta), k * np.sin(theta)
+    # Separable: exp(i kx x) exp(-i ky y) for each filter and orientation.
+    columns = np.exp(1j * wave_x[..., None] * place)
+    rows = np.exp(-1j * wave_y[..., None] * place)
+    answer: np.ndarray = np.abs(np.einsum("fab,fta,ftb->ft", filters, rows, columns))
+    return answer
 
 
 def circular_variance(filters: np.ndarray, frequency: np.ndarray) -> np.ndarray:
@@ -162,18 +193,31 @@ def circular_variance(filters: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     numpy.ndarray
         (F,) in [0, 1]: 0 answers one orientation alone, 1 all alike.
     """
-    side = filters.shape[-1]
+    answer = grating_answers(filters, frequency)
     theta = np.arange(_CV_ANGLES) * np.pi / _CV_ANGLES
-    place = np.arange(side) - (side - 1) / 2
-    k = 2 * np.pi * frequency[:, None]
-    wave_x, wave_y = k * np.cos(theta), k * np.sin(theta)
-    # Separable: exp(i kx x) exp(-i ky y) for each filter and orientation.
-    columns = np.exp(1j * wave_x[..., None] * place)
-    rows = np.exp(-1j * wave_y[..., None] * place)
-    answer = np.abs(np.einsum("fab,fta,ftb->ft", filters, rows, columns))
-    total = answer.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return 1 - np.abs(answer @ np.exp(2j * theta)) / total
+        return 1 - np.abs(answer @ np.exp(2j * theta)) / answer.sum(axis=1)
+
+
+def filter_bandwidth(filters: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """Return the half-width of tuning to orientation in degrees (`measures.tuning.bandwidth`).
+
+    Parameters
+    ----------
+    filters, frequency
+        As in `grating_answers`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (F,); NaN where the answers do not fall to 1 / sqrt(2) of the largest.
+    """
+    answer = grating_answers(filters, frequency)
+    defined = np.isfinite(answer).all(axis=1)
+    width = bandwidth(
+        np.where(defined[:, None], answer, 0.0), np.arange(_CV_ANGLES) * (180 / _CV_ANGLES)
+    )
+    return np.where(defined, width, np.nan)
 
 
 @dataclass(frozen=True)

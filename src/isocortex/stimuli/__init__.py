@@ -1,6 +1,8 @@
 """What is shown: stimulus sets, object views, latent scenes, gratings, glyphs, textures, noise."""
 
 from isocortex.stimuli.contact_sheet import write_contact_sheet
+from isocortex.stimuli.contours import contour_image, direction_paths
+from isocortex.stimuli.corruptions import CORRUPTIONS, Corruption, corrupted
 from isocortex.stimuli.dead_leaves import dead_leaves
 from isocortex.stimuli.digits import cifar10, mnist
 from isocortex.stimuli.glyphs import stroke_glyphs
@@ -16,10 +18,12 @@ from isocortex.stimuli.textures import textures
 from isocortex.stimuli.transforms import TRANSFORMS, Transform
 
 __all__ = [
+    "CORRUPTIONS",
     "GRATINGS",
     "TRANSFORMS",
     "VIEWS_5",
     "VIEWS_9",
+    "Corruption",
     "LatentScenes",
     "SceneSpec",
     "StimulusSet",
@@ -27,7 +31,10 @@ __all__ = [
     "Transform",
     "cifar10",
     "concatenate",
+    "contour_image",
+    "corrupted",
     "dead_leaves",
+    "direction_paths",
     "gratings",
     "labelled_images",
     "marques_gratings",

@@ -3,11 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.measures.cooccurrence.contours import (
-    contour_edges,
-    direction_kernel,
-    rendered,
-)
+from tests.measures.cooccurrence.contours import contour_edges, direction_kernel
 
 from isocortex.errors import UserError
 from isocortex.measures.cooccurrence import (
@@ -24,6 +20,7 @@ from isocortex.measures.cooccurrence import (
     symmetrise,
     white_noise,
 )
+from isocortex.stimuli.contours import contour_image
 from isocortex.stimuli.photographs import photographs
 
 GRID = 0.05 * 1.2 ** np.arange(-5, 10)
@@ -55,7 +52,7 @@ def test_sigma_of_edge_lists_comes_back(sigma: float, models: np.ndarray) -> Non
 def test_rendered_contours_keep_the_order_of_sigma(models: np.ndarray) -> None:
     found = []
     for sigma in (0.05, 0.1, 0.2):
-        h = sum(unpolarised(detect_edges(rendered(sigma, k))) for k in range(6))
+        h = sum(unpolarised(detect_edges(contour_image(sigma, k))) for k in range(6))
         found.append(compare_models(h, models, GRID, 4, 14).best)
     assert 0.02 < found[0] < found[1] < found[2] < 0.25
     assert found[1] > 1.2 * found[0]

@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from isocortex.execution import Execution
 from isocortex.models.lgncnn import LGNCNN
-from isocortex.studies.bertoni2021 import networks
+from isocortex.stimuli.corruptions import CORRUPTIONS
+from isocortex.studies.bertoni2021 import networks, robustness
 from isocortex.studies.bertoni2021.config import ARMS
 from isocortex.studies.bertoni2021.networks import Train
+from isocortex.studies.bertoni2021.robustness import Robustness
 from isocortex.studies.bertoni2021.snapshots import milestones
+from isocortex.training.fit import accuracy
 
 FIELDS: dict[str, Any] = {
     "arm": "all", "source": "glyphs", "seed": 0, "size": 32, "train_images": 100,
@@ -77,3 +81,26 @@ def test_a_dead_filter_begins_anew_with_another_seed(monkeypatch: pytest.MonkeyP
     assert found["restarts"] == 1
     first = LGNCNN(train().architecture(), seed=networks.RESTART).filters.numpy()
     np.testing.assert_array_equal(found["filters"][0]["filters"], first)
+
+
+def test_induced_connections_take_the_place_of_learned_ones(tmp_path: Path) -> None:
+    step = train(tmp_path, epochs=1)
+    found = robustness.variants(step)
+    own, induced, off = (found[k].v1 for k in ("as trained", "induced by its filters", "off"))
+    assert off.lateral is None
+    assert own.lateral is not None
+    assert induced.lateral is not None
+    kernel = induced.lateral.kernel(induced.conv.weight)
+    torch.testing.assert_close(kernel.sum(dim=(1, 2, 3)), torch.ones(4))
+    assert list(robustness.variants(train(tmp_path, epochs=1, lateral="none"))) == list(found)[:2]
+    assert list(robustness.variants(train(tmp_path, epochs=1, lateral="kercnn"))) == ["as trained"]
+
+
+def test_accuracy_is_measured_at_every_level(tmp_path: Path) -> None:
+    step = train(tmp_path, epochs=1)
+    table = Execution(cache=tmp_path).step(Robustness, network=step, images=20).compute()
+    assert len(table) == 3 * (1 + 3 * len(CORRUPTIONS))
+    assert (table["images"] == 20).all()
+    clean = table.query("corruption == 'none' and lateral == 'as trained'")["accuracy"].item()
+    images, labels = networks.pictures("glyphs", "test", 50, 32, None, "")
+    assert clean == accuracy(step.network(), images[::2][:20], labels[::2][:20])

@@ -23,6 +23,7 @@ from isocortex.measures.cooccurrence.controls import (
     white_noise,
 )
 from isocortex.measures.cooccurrence.edges import EdgeList, detect_edges, log_luminance
+from isocortex.measures.cooccurrence.flanks import facing, one_flank
 from isocortex.measures.cooccurrence.pairs import (
     pair_histogram,
     relative_directions,
@@ -40,9 +41,11 @@ __all__ = [
     "centred_correlation",
     "compare_models",
     "detect_edges",
+    "facing",
     "fold_polarity",
     "lattice_bias",
     "log_luminance",
+    "one_flank",
     "pair_histogram",
     "pair_statistics",
     "periodic_component",

@@ -4,6 +4,11 @@ Filters are (n, s, s) with row 0 on top. x = column and y = -row (up), both from
 filter; angles run counter-clockwise as displayed, and an orientation is that of the contour.
 """
 
+from isocortex.measures.receptive_fields.free_centre import (
+    FreeFit,
+    fit_log_anywhere,
+    free_centre_level,
+)
 from isocortex.measures.receptive_fields.gabor_fit import GaborFit, fit_gabor
 from isocortex.measures.receptive_fields.gabor_model import gabor
 from isocortex.measures.receptive_fields.gate import log_gate
@@ -29,12 +34,15 @@ from isocortex.measures.receptive_fields.shapes import ShapeFamily, shape_family
 __all__ = [
     "NULLS",
     "SIGMA_RANGE",
+    "FreeFit",
     "GaborFit",
     "LoGFit",
     "NullLevels",
     "ShapeFamily",
     "fit_gabor",
     "fit_log",
+    "fit_log_anywhere",
+    "free_centre_level",
     "gabor",
     "gabor_null",
     "gaussian",

@@ -67,8 +67,11 @@ class Network(_Part):
 class Training(_Part):
     """How the networks are trained."""
 
-    arms: list[ArmName] = ["all", "no_lgn", "no_lateral", "mnist"]
-    seeds: Count = 5
+    arms: list[ArmName] = ["all", "no_lgn", "no_lateral"]
+    seeds: Count = 3
+    ablations: list[ArmName] = ["mnist", "weak_decay", "iterations_3", "strong_decay"]
+    """Arms that are shown without a verdict; trained last."""
+    ablation_seeds: Count = 1
     epochs: Count = 5
     batch_size: Count = 64
     learning_rate: Annotated[float, Field(gt=0)] = 0.05
@@ -107,11 +110,15 @@ class Contours(_Part):
     """Photographs of a second source; 0 leaves it out."""
     candidates: Count = 10
     """Widths of turning of each contour process that are tried, each with four ranges."""
-    controls: list[Literal["random_phase", "periodic_phase", "white", "turned"]] = [
-        "random_phase", "periodic_phase", "white", "turned",
+    controls: list[Literal["random_phase", "periodic_phase", "white", "turned", "one_flank"]] = [
+        "random_phase", "periodic_phase", "white", "turned", "one_flank",
     ]  # fmt: skip
     """What is measured beside photographs. Claims are about ``random_phase``; ``periodic_phase``,
-    without the jump of an image across its borders, is shown beside it."""
+    without the jump of an image across its borders, and ``one_flank``, photographs with the
+    stronger flank of each line alone, are shown beside it."""
+    known_images: Count = 4
+    """Rendered contours of each known width of turning, a repeat."""
+    known_repeats: Count = 3
 
 
 class FirstLayers(_Part):
@@ -133,6 +140,8 @@ class Statistics(_Part):
     splits: Annotated[int, Field(ge=2)] = 20
     resamples: Annotated[int, Field(ge=100)] = 2_000
     white_images: Count = 48
+    corrupted_images: Annotated[int, Field(ge=0)] = 1_000
+    """Held-out images that are made worse; 0 leaves corruption out."""
 
 
 class Configuration(_Part):
@@ -157,19 +166,33 @@ CONFIGURATIONS = {
     "quick": Configuration(
         images=Images(train=2_000, test=500),
         network=Network(filters=8, filter_size=7, kernel_side=5),
-        training=Training(arms=["all", "no_lgn", "no_lateral"], seeds=1, epochs=1, snapshots=4),
+        training=Training(seeds=1, ablations=[], epochs=1, snapshots=4),
         reconstruction=Reconstruction(seeds=1, steps=100, photographs=40),
-        contours=Contours(train=10, val=10, controls=["random_phase", "white"], candidates=2),
+        contours=Contours(
+            train=10,
+            val=10,
+            controls=["random_phase", "white"],
+            candidates=2,
+            known_images=1,
+            known_repeats=1,
+        ),
         first_layers=FirstLayers(control_banks=4),
         statistics=Statistics(
-            permutations=500, surrogates=8, noise_filters=2_000, splits=6, white_images=16
+            permutations=500,
+            surrogates=8,
+            noise_filters=2_000,
+            splits=6,
+            white_images=16,
+            corrupted_images=100,
         ),
     ),
     "small": Configuration(),
     "full-cifar": Configuration(
         network=Network(filters=64, filter_size=11, kernel_side=11),
         training=Training(
-            arms=["all", "no_lgn", "no_lateral", "kercnn", "weak_decay", "iterations_3", "mnist"],
+            arms=["all", "no_lgn", "no_lateral", "kercnn", "weak_decay", "iterations_3"],
+            seeds=5,
+            ablations=["mnist", "strong_decay"],
             epochs=60,
             snapshots=16,
             checkpoint_every=1_000,
@@ -183,6 +206,8 @@ CONFIGURATIONS = {
         network=Network(filters=64, filter_size=11, kernel_side=11, channels=[48, 64, 128]),
         training=Training(
             arms=["all", "no_lgn", "no_lateral", "kercnn", "weak_decay", "iterations_3"],
+            seeds=5,
+            ablations=["strong_decay"],
             epochs=300,
             snapshots=16,
             checkpoint_every=500,

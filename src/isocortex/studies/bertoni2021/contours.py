@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,11 +13,14 @@ from torch import Tensor
 
 from isocortex.execution import Step, tick
 from isocortex.measures.cooccurrence import (
+    EdgeList,
     centred_correlation,
     detect_edges,
+    facing,
     fold_polarity,
     lattice_bias,
     log_luminance,
+    one_flank,
     pair_histogram,
     pair_statistics,
     periodic_component,
@@ -30,29 +32,21 @@ from isocortex.measures.cooccurrence import (
 )
 from isocortex.measures.cooccurrence.contrasts import RINGS
 from isocortex.measures.lateral import displacements, positions
-from isocortex.measures.se2 import (
-    Grid,
-    diffusion_kernel,
-    direction_kernel,
-    without_polarity,
-)
-from isocortex.measures.se2 import symmetrise as both_ways
 from isocortex.statistics import Interval, bootstrap_interval
 from isocortex.stimuli.dead_leaves import dead_leaves
 from isocortex.stimuli.photographs import whole_photographs
+from isocortex.studies.bertoni2021.contour_models import (
+    FAMILIES,
+    N_ALPHA,
+    RADIUS,
+    Family,
+    contour_families,
+)
 
 WIDE = (8.0, 20.0)
 """Distances in pixels that the claims are about."""
 
 DISTANCES = (*RINGS, (10.0, 15.0), WIDE)
-FAMILIES = ("direction", "diffusion")
-SIGMAS, DECAYS = (0.015, 0.4), (0.03, 0.06, 0.12, 0.24)
-"""Range of the direction process's turning in rad / sqrt(px), and its decays in 1 / px."""
-
-TURNS, REACHES = (0.05, 1.6), (5.6, 8.0, 11.0, 16.0)
-"""Range of diffusion's turning in rad at t = 1, and how far it goes along contours in px."""
-
-N_ALPHA, RADIUS = 72, 20
 _LEAVES, _FIRST_VAL_LEAF = 160, 100_000
 
 CONDITIONS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
@@ -61,21 +55,9 @@ CONDITIONS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "periodic_phase": lambda image, seed: random_phase(periodic_component(image), seed),
     "white": white_noise,
     "turned": lambda image, seed: turned_by_45(image),
+    "one_flank": lambda image, seed: image,
 }
-"""Name -> what is done to the logarithm of an image."""
-
-
-@dataclass(frozen=True)
-class Family:
-    """Kernels of one process on the grid of the histograms, with their parameters."""
-
-    parameters: pd.DataFrame
-    kernels: np.ndarray
-
-    def at_end(self, number: int) -> bool:
-        """Whether a parameter of a kernel is the least or greatest: better ones may lie beyond."""
-        ends = self.parameters.agg(["min", "max"])
-        return bool((self.parameters.loc[number] == ends).to_numpy().any())
+"""Name -> what is done to the logarithm of an image; of ``one_flank`` also to its edges."""
 
 
 class Contours(Step):
@@ -85,7 +67,7 @@ class Contours(Step):
     bootstrap runs.
     """
 
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("data",)
     source: str = "bsds500"
     train: int
@@ -111,16 +93,19 @@ class Contours(Step):
         }
         total, done = len(conditions) * sum(map(len, splits.values())), 0
         counted: dict[tuple[str, str], np.ndarray] = {}
-        lattice = []
+        lattice: list[float] = []
+        flanks: list[float] = []
         for condition in conditions:
             for split, images in splits.items():
                 found = np.empty((len(images), N_ALPHA // 2, *[2 * RADIUS + 1] * 2), np.float32)
                 for k, image in enumerate(images):
                     made = CONDITIONS[condition](log_luminance(image), k)
                     edges = detect_edges(made)
-                    found[k] = symmetrise(fold_polarity(pair_histogram(edges, n_alpha=N_ALPHA)))
                     if condition == "photographs" and split == "val":
                         lattice.append(lattice_bias(edges).boundary)
+                        flanks.append(2 * len(facing(edges)) / max(len(edges), 1))
+                    edges = one_flank(edges) if condition == "one_flank" else edges
+                    found[k] = cooccurrence(edges)
                     done += 1
                     tick(done, total, f"{condition}, {split}")
                 counted[condition, split] = found
@@ -133,7 +118,12 @@ class Contours(Step):
             "contour_fits": fits,
             "contour_contrasts": contrasts,
             "contour_map": contour_map({c: counted[c, "val"].sum(axis=0) for c in conditions}),
-            "contour_lattice": pd.DataFrame({"boundary": [float(np.nanmean(lattice))]}),
+            "contour_lattice": pd.DataFrame(
+                {
+                    "boundary": [float(np.nanmean(lattice))],
+                    "facing_edges": [float(np.mean(flanks))],
+                }
+            ),
         }
         for table in tables.values():
             table.insert(0, "source", self.source if self.data else "dead leaves")
@@ -175,7 +165,7 @@ class Contours(Step):
         for name, family in families.items():
             for low, high in DISTANCES:
                 r = centred_correlation(family.kernels, sums["train"][None], low, high)
-                best = int(np.nanargmax(r)) if np.isfinite(r).any() else 0
+                best, refined = family.best(r)
                 held_out = centred_correlation(sums["val"], family.kernels[best], low, high)
                 rows.append(
                     {
@@ -185,6 +175,7 @@ class Contours(Step):
                         "r_max": high,
                         "kernel": best,
                         **family.parameters.loc[best].to_dict(),
+                        "turning": refined,
                         "at_end": family.at_end(best),
                         "r_train": float(r[best]),
                         "r_val": float(held_out),
@@ -284,6 +275,15 @@ def _cells(histograms: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return found
 
 
+def cooccurrence(edges: EdgeList) -> np.ndarray:
+    """Return where and at which relative orientation edges lie seen from each other.
+
+    Without polarity and handedness, (n_alpha / 2, side, side).
+    """
+    found: np.ndarray = symmetrise(fold_polarity(pair_histogram(edges, n_alpha=N_ALPHA)))
+    return found
+
+
 def ratio_sums(histograms: np.ndarray, low: float, high: float) -> dict[str, np.ndarray]:
     """Return numerator and denominator of the ratios of `pair_statistics`, (images, 2) each.
 
@@ -323,37 +323,6 @@ def _row(interval: Interval) -> dict[str, Any]:
         "low": interval.low,
         "high": interval.high,
         "n": interval.n,
-    }
-
-
-def contour_candidates(candidates: int) -> dict[str, list[dict[str, float]]]:
-    """Return the parameters of both processes that are tried, as many of each.
-
-    `candidates` widths of turning, equally spaced in their logarithm in the middle of as many parts
-    of the range, each with four decays or reaches.
-    """
-    share = (np.arange(candidates) + 0.5) / candidates
-    sigmas, turns = ((low * (high / low) ** share).round(4) for low, high in (SIGMAS, TURNS))
-    return {
-        "direction": [{"sigma": float(s), "decay": d} for d in DECAYS for s in sigmas],
-        "diffusion": [{"s1": s1, "s2": float(s2)} for s1 in REACHES for s2 in turns],
-    }
-
-
-@lru_cache(maxsize=1)
-def contour_families(candidates: int) -> dict[str, Family]:
-    """Return symmetrised kernels over orientations, of the candidates of both processes."""
-    grid = Grid(side=2 * RADIUS + 1, n_theta=N_ALPHA)
-    make: dict[str, Callable[..., np.ndarray]] = {
-        "direction": lambda p: direction_kernel(grid, sigma=p["sigma"], decay=p["decay"]),
-        "diffusion": lambda p: diffusion_kernel(grid, 1.0, s1=p["s1"], s2=p["s2"]),
-    }
-    return {
-        name: Family(
-            pd.DataFrame(tried),
-            np.stack([np.asarray(without_polarity(both_ways(make[name](p)))) for p in tried]),
-        )
-        for name, tried in contour_candidates(candidates).items()
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,16 @@ from isocortex.analyses.fields import FieldSettings, measure_first_layer
 from isocortex.analyses.filters import Chosen, choose, fit_filters
 from isocortex.analyses.lateral import Units, kernel_tables, log_where, response_correlation
 from isocortex.analyses.model_comparison import comparison_table
+from isocortex.analyses.polarity import polarity_table
 from isocortex.execution import Step
 from isocortex.measures.lateral import lateral_statistics, rectify, retain
-from isocortex.measures.receptive_fields import fit_log, log_gate, null_levels
+from isocortex.measures.receptive_fields import (
+    fit_log,
+    fit_log_anywhere,
+    free_centre_level,
+    log_gate,
+    null_levels,
+)
 from isocortex.models.initial import seeded
 from isocortex.models.lgncnn import LGNCNN
 from isocortex.studies.bertoni2021.contours import Contours
@@ -28,6 +35,7 @@ Tables = dict[str, pd.DataFrame]
 class MeasureNetwork(Step):
     """Measure one network of the classification arms (specification 4.3, 4.4)."""
 
+    VERSION: ClassVar[str] = "2"
     network: Train
     permutations: int
     surrogates: int
@@ -67,6 +75,7 @@ class MeasureNetwork(Step):
                         "mean_gain": filters["gain"].mean(),
                         "share_retained": filters["retained"].mean(),
                         "circular_variance": filters["circular_variance"].mean(),
+                        "bandwidth": filters.loc[filters["retained"], "bandwidth"].median(),
                         "n_x": filters.loc[filters["retained"], "n_x"].median(),
                         "n_y": filters.loc[filters["retained"], "n_y"].median(),
                     }
@@ -119,6 +128,7 @@ class MeasureNetwork(Step):
             seed=self.network.seed,
         )
         untrained = {"untrained": first["kernel"].astype(np.float64)}
+        tables["polarity"] = polarity_table(kernel, last["filters"], units, references=untrained)
         tables |= association_tables(kernel, last["filters"], units, references=untrained)
         tables["comparison"] = comparison_table(
             kernel,
@@ -164,9 +174,13 @@ class MeasureInduced(Step):
 
 
 def log_figures(filter_: np.ndarray, noise_filters: int) -> dict[str, float]:
-    """Return what is known of one filter (s, s) as a Laplacian of Gaussian, and the gate G1."""
+    """Return what is known of one filter (s, s) as a Laplacian of Gaussian, and the gate G1.
+
+    `free_r`, at the best centre up to 1 px off, stands beside and decides nothing.
+    """
     levels = null_levels(filter_.shape[-1], draws=noise_filters)
-    fit = fit_log(filter_[None].astype(np.float64))
+    bank = filter_[None].astype(np.float64)
+    fit, free = fit_log(bank), fit_log_anywhere(bank)
     return {
         "log_r": float(fit.r[0]),
         "log_r_narrow": float(fit.r_narrow[0]),
@@ -178,6 +192,10 @@ def log_figures(filter_: np.ndarray, noise_filters: int) -> dict[str, float]:
         "gate": float(log_gate(fit, r=levels.r, q=levels.q)[0]),
         "r_95": levels.r,
         "q_95": levels.q,
+        "free_r": float(free.r[0]),
+        "free_x": float(free.x[0]),
+        "free_y": float(free.y[0]),
+        "free_r_95": free_centre_level(filter_.shape[-1], draws=noise_filters),
     }
 
 

@@ -8,12 +8,15 @@ from typing import Any
 from isocortex import data as data_room
 from isocortex.errors import UserError, unknown
 from isocortex.execution import Execution
+from isocortex.studies.bertoni2021.calibration import Calibrate
+from isocortex.studies.bertoni2021.cells import CompareCells
 from isocortex.studies.bertoni2021.codecs import CODEC_ARMS, SpectralCodecs, TrainCodec
 from isocortex.studies.bertoni2021.config import ARMS, Configuration
 from isocortex.studies.bertoni2021.contours import Contours
 from isocortex.studies.bertoni2021.light import Light
 from isocortex.studies.bertoni2021.measuring import MeasureInduced, MeasureNetwork
 from isocortex.studies.bertoni2021.networks import Train
+from isocortex.studies.bertoni2021.robustness import Robustness
 from isocortex.training.devices import chosen_device
 
 FILES = {
@@ -21,6 +24,7 @@ FILES = {
     "mnist": "images/mnist.npz",
     "bsds500": "images/bsds500_train_val.zip",
     "imagenet": "images/imagenet1000_samples_128px.zip",
+    "ringach": "neural/ringach2002_v1_orientation.csv",
 }
 LARGEST = {"cifar10": (25_000, 5_000), "mnist": (60_000, 10_000)}
 
@@ -71,14 +75,16 @@ class Plan:
         return self._checksums[file]
 
     def networks(self, notes: list[str]) -> list[Train]:
-        """Return every network: each arm with every seed."""
+        """Return every network: each arm with every seed, then the ablations."""
         training = self._chosen.training
-        arms = list(training.arms)
-        if "mnist" in arms and not self._found("mnist"):
-            arms.remove("mnist")
+        seeds: dict[str, int] = dict.fromkeys(training.ablations, training.ablation_seeds)
+        seeds = dict.fromkeys(training.arms, training.seeds) | {
+            arm: count for arm, count in seeds.items() if arm not in training.arms
+        }
+        if "mnist" in seeds and not self._found("mnist"):
+            del seeds["mnist"]
             notes.append("no digits: the arm mnist is left out (set ISOCORTEX_DATA)")
-        seeds = {arm: 1 if arm == "mnist" else training.seeds for arm in arms}
-        return [self._network(arm, seed) for arm in arms for seed in range(seeds[arm])]
+        return [self._network(arm, seed) for arm, count in seeds.items() for seed in range(count)]
 
     def _network(self, arm: str, seed: int) -> Train:
         images, network, training = (
@@ -135,6 +141,37 @@ class Plan:
             splits=statistics.splits,
             white_images=statistics.white_images,
             contours=contours,
+        )
+
+    def cells(self, measures: list[MeasureNetwork]) -> CompareCells | None:
+        """Return the step that compares filters with recorded cells, if they are there."""
+        if self._data is None or not self._found("ringach"):
+            return None
+        return self._execution.step(
+            CompareCells,
+            measures=measures,
+            data=self._data,
+            data_checksum=self._checksum("ringach"),
+        )
+
+    def robustness(self, networks: list[Train]) -> list[Robustness]:
+        """Return the steps that test networks on images made worse; none for ablations."""
+        count = self._chosen.statistics.corrupted_images
+        arms = self._chosen.training.arms
+        return [
+            self._execution.step(Robustness, network=network, images=count)
+            for network in networks
+            if count and network.arm in arms
+        ]
+
+    def calibration(self) -> Calibrate:
+        """Return the step that fits contours of known sigma."""
+        chosen = self._chosen.contours
+        return self._execution.step(
+            Calibrate,
+            candidates=chosen.candidates,
+            images=chosen.known_images,
+            repeats=chosen.known_repeats,
         )
 
     def induced(self, network: Train) -> MeasureInduced:

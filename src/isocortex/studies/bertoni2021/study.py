@@ -8,6 +8,8 @@ import pandas as pd
 
 from isocortex.execution import Execution
 from isocortex.studies.base import Findings, Study, Tables
+from isocortex.studies.bertoni2021.ablations import ablations
+from isocortex.studies.bertoni2021.calibration import calibrated
 from isocortex.studies.bertoni2021.claims import CLAIMS, EVIDENCE
 from isocortex.studies.bertoni2021.codec_tables import codec_tables
 from isocortex.studies.bertoni2021.config import CONFIGURATIONS, Configuration
@@ -45,12 +47,21 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     counts = plan.contours()
     counted = execution.sweep(("contours",), counts, lambda step: step.title)
     tables |= join([found["tables"] for found in counted])
+    tables["calibration"] = execution.run(("contours of known sigma",), plan.calibration())
+    tables["contour_sigma"] = calibrated(tables["contour_fits"], tables["calibration"])
 
     networks = plan.networks(notes)
     execution.sweep(("train",), networks, lambda step: step.title)
     contours = counts[0] if plan.photographs else None
     measures = [plan.measure(network, contours) for network in networks]
     tables |= join(execution.sweep(("measure",), measures, lambda step: step.title))
+    tables["ablations"] = ablations(networks, tables)
+    compared = plan.cells(measures)
+    if compared is not None:
+        tables["cells"] = execution.run(("recorded cells",), compared)
+    tested = execution.sweep(("corruption",), plan.robustness(networks), lambda step: step.title)
+    if tested:
+        tables["corruption"] = pd.concat(tested, ignore_index=True)
 
     bare = [network for network in networks if network.arm == "no_lgn"]
     if bare:
