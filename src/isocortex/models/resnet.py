@@ -1,30 +1,51 @@
-"""ResNet-18 at any width, for images of any size and any number of output units."""
+"""ResNet-18 and ResNet-50 at any width, for images of any size and any number of output units."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, conv1x1
+from torchvision.models.resnet import BasicBlock, Bottleneck, conv1x1
 
-from isocortex.errors import UserError
+from isocortex.errors import UserError, unknown
 from isocortex.models.initial import seeded
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
-BLOCK_OUTPUTS = tuple(f"{stage}.{block}.relu:2" for stage in STAGES for block in (0, 1))
-"""Layers after each residual sum: the second call of the rectifier that a block uses twice."""
+DEPTHS: dict[int, tuple[type[BasicBlock | Bottleneck], tuple[int, ...]]] = {
+    18: (BasicBlock, (2, 2, 2, 2)),
+    50: (Bottleneck, (3, 4, 6, 3)),
+}
+"""Depth -> the kind of block, and how many of them each stage has."""
+
+_SUM = {BasicBlock: 2, Bottleneck: 3}
+"""Which call of a block's rectifier follows the residual sum."""
 
 
-class ResNet18(nn.Module):
-    """The ResNet-18 of torchvision, as wide as wanted.
+def block_outputs(depth: int) -> tuple[tuple[str, ...], ...]:
+    """Return the layers after each residual sum, stage by stage.
 
-    With ``width=64`` and the same weights its outputs are those of `torchvision.models.resnet18`,
-    and its state dict has the same names.
+    A block uses one rectifier several times; its last call is after the sum.
+    """
+    kind, counts = DEPTHS[depth]
+    return tuple(
+        tuple(f"{stage}.{block}.relu:{_SUM[kind]}" for block in range(count))
+        for stage, count in zip(STAGES, counts, strict=True)
+    )
+
+
+class ResNet(nn.Module):
+    """The ResNet-18 or ResNet-50 of torchvision, as wide as wanted.
+
+    With ``width=64`` and the same weights its outputs are those of `torchvision.models.resnet18` or
+    `resnet50`, and its state dict has the same names.
 
     Parameters
     ----------
+    depth : int
+        18 or 50.
     width : int
-        Channels of the first stage; each further stage has twice as many.
+        Channels within the blocks of the first stage; each further stage has twice as many. The
+        blocks of a ResNet-50 give four times as many as they have within.
     outputs : int
         Units of the linear head.
     size : int
@@ -41,29 +62,35 @@ class ResNet18(nn.Module):
     Raises
     ------
     UserError
-        If a number is too small to build a network of.
+        If there is no such depth, or a number is too small to build a network of.
     """
 
-    def __init__(self, width: int, outputs: int, *, size: int = 224, seed: int = 0) -> None:
+    def __init__(
+        self, depth: int, width: int, outputs: int, *, size: int = 224, seed: int = 0
+    ) -> None:
         super().__init__()
+        if depth not in DEPTHS:
+            raise unknown("depth of a ResNet", str(depth), [str(known) for known in DEPTHS])
         for name, value, least in (
             ("width", width, 1),
             ("outputs", outputs, 1),
             ("size", size, 32),
         ):
             if value < least:
-                raise UserError(f"{name} of a ResNet-18 must be at least {least}, not {value}")
+                raise UserError(f"{name} of a ResNet-{depth} must be at least {least}, not {value}")
         self.input_shape = (3, size, size)
+        kind, counts = DEPTHS[depth]
         with seeded(seed):
             self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
             self.bn1 = nn.BatchNorm2d(width)
             self.relu = nn.ReLU()
             self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
             channels = width
-            for k, stage in enumerate(STAGES):
+            for k, (stage, count) in enumerate(zip(STAGES, counts, strict=True)):
                 wide = width * 2**k
-                setattr(self, stage, _stage(channels, wide, stride=1 if k == 0 else 2))
-                channels = wide
+                blocks = _stage(kind, count, channels, wide, stride=1 if k == 0 else 2)
+                setattr(self, stage, blocks)
+                channels = wide * kind.expansion
             self.avgpool = nn.AdaptiveAvgPool2d(1)
             self.fc = nn.Linear(channels, outputs)
             for module in self.modules():
@@ -79,12 +106,17 @@ class ResNet18(nn.Module):
         return outputs
 
 
-def _stage(channels: int, width: int, *, stride: int) -> nn.Sequential:
+def _stage(
+    kind: type[BasicBlock | Bottleneck], count: int, channels: int, width: int, *, stride: int
+) -> nn.Sequential:
+    wide = width * kind.expansion
     down = None
-    if stride != 1 or channels != width:
-        down = nn.Sequential(conv1x1(channels, width, stride), nn.BatchNorm2d(width))
-    first = BasicBlock(channels, width, stride, down)
-    blocks = OrderedDict((("0", first), ("1", BasicBlock(width, width))))
+    if stride != 1 or channels != wide:
+        down = nn.Sequential(conv1x1(channels, wide, stride), nn.BatchNorm2d(wide))
+    first = kind(channels, width, stride, down)
+    blocks = OrderedDict([("0", first)])
+    for block in range(1, count):
+        blocks[str(block)] = kind(wide, width)
     for block in blocks.values():
         block.relu = nn.ReLU()  # not in place, so that every sum can be recorded
     return nn.Sequential(blocks)

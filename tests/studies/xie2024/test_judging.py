@@ -10,12 +10,22 @@ import pytest
 from scipy import stats
 
 from isocortex.claims import Verdict
+from isocortex.studies.xie2024.bodies import body
 from isocortex.studies.xie2024.claims import CLAIMS, CURVES, EVIDENCE, SPATIAL
-from isocortex.studies.xie2024.judging import NO_BASE, NO_V4, Blocks, Gate, judge_all, share
-from isocortex.studies.xie2024.networks import UNTRAINED, stage
+from isocortex.studies.xie2024.judging import (
+    NO_BASE,
+    NO_STAGES,
+    NO_V4,
+    Blocks,
+    Gate,
+    judge_all,
+    share,
+)
+from isocortex.studies.xie2024.networks import UNTRAINED
 
 SEEDS = 5
-LAYERS = [f"layer{k}.{b}.relu:2" for k in (1, 2, 3, 4) for b in (0, 1)]
+BODY = body("resnet18")
+LAYERS = BODY.compared
 
 
 def training(failed: tuple[str, str, int] | None = None) -> pd.DataFrame:
@@ -48,7 +58,7 @@ def alignment(levels: dict[str, float], area: str = "V4 201025", noise: float = 
                 | {"score": level}
             )
         rows[-1]["chosen"] = rows[-2]["chosen"] = level + noise * rng.normal()
-    return pd.DataFrame(rows)
+    return BODY.staged(pd.DataFrame(rows))
 
 
 def cka(within: float, between: float, deep: float) -> pd.DataFrame:
@@ -70,7 +80,7 @@ def cka(within: float, between: float, deep: float) -> pd.DataFrame:
                 for i, key in enumerate(("task_set", "variant", "seed"))
             }
             rows.append({"layer": layer, "cka": value + 0.01 * rng.normal()} | keys)
-    return pd.DataFrame(rows)
+    return BODY.staged(pd.DataFrame(rows))
 
 
 def decoding(levels: dict[str, float]) -> pd.DataFrame:
@@ -89,7 +99,7 @@ def decoding(levels: dict[str, float]) -> pd.DataFrame:
                 | {"layer": layer, "target": target, "tested_on": "full", "n": 100}
                 | {"score": level + 0.005 * rng.normal(), "chance": 0.1}
             )
-    return pd.DataFrame(rows)
+    return BODY.roles(pd.DataFrame(rows))
 
 
 def tables(**changed: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -209,10 +219,19 @@ def test_a_share_has_the_interval_of_wilson() -> None:
     assert (found.low, found.high) == pytest.approx((centre - half, centre + half))
 
 
-def test_stages_go_with_depth() -> None:
-    assert [stage(x) for x in ("relu", "layer1.0.relu:2", "layer4.1.relu:2", "avgpool")] == [
-        0, 1, 4, 5,
-    ]  # fmt: skip
+def test_networks_without_stages_are_not_asked_about_stages() -> None:
+    found = tables()
+    for name in ("alignment", "alignment_human", "cka"):
+        found[name] = found[name].assign(stage=np.nan)
+    there = {"layer4.0.relu:2": "blocks.5", "avgpool": "head_drop"}
+    found["decoding"] = found["decoding"].replace({"layer": there})
+    judged = {j.claim.id: j for j in judge_all(found, SEEDS, 200)}
+    for name in ("X6", "X7", "X8", "X14", "X15", "X16"):
+        assert judged[name].verdict is Verdict.NOT_TESTED
+        assert NO_STAGES in judged[name].reason
+    assert judged["X1"].verdict is Verdict.SHOWN
+    assert judged["X10"].verdict is Verdict.SHOWN
+    assert judged["X10"].condition == "blocks.5 for layer4, head_drop for avgpool"
 
 
 def test_claims_have_evidence() -> None:
@@ -232,7 +251,7 @@ def test_the_control_of_centring_is_judged_by_its_own_networks() -> None:
         ]
     )  # fmt: skip
     found = tables()
-    found["decoding"] = pd.concat([found["decoding"], extra], ignore_index=True)
+    found["decoding"] = pd.concat([found["decoding"], BODY.roles(extra)], ignore_index=True)
     judged = verdicts(found)
     assert judged["X11-direct"] is Verdict.NOT_SHOWN
     assert judged["X11"] is Verdict.SHOWN

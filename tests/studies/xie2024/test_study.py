@@ -108,6 +108,34 @@ def test_the_result_folder_and_its_figures(tiny: StudyResult, tmp_path: Path) ->
         assert figure.draw({**tiny.tables, **read}).get_axes()
 
 
+def test_another_body_goes_the_whole_way(cache: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ISOCORTEX_DATA", raising=False)
+        result = run_study(
+            "xie2024",
+            "quick",
+            cache=cache,
+            overrides=[
+                *TINY,
+                "networks.body=timm:test_vit",
+                "networks.task_sets=[spatial, category]",
+                "networks.few_categories=[]",
+                "variability.category_sets=[]",
+                "variability.translation_sets=[]",
+            ],
+        )
+    assert list(dict.fromkeys(result.tables["cka"]["layer"]))[-2:] == ["blocks.5", "head_drop"]
+    decoding = result.tables["decoding"]
+    trained = decoding.query("task_set == 'spatial' and target == 'category'")
+    assert trained["role"].tolist()[-3:] == ["deep", "pooled", ""]
+    assert trained["layer"].tolist()[-1] == "head"
+    assert "head" not in set(decoding.query("task_set == 'untrained'")["layer"])
+    reasons = result.board.set_index("id")["reason"]
+    assert "no stages" in reasons["X6"]
+    for name in ("cka", "decoding", "graded"):
+        assert result.figures[name].draw(result.tables).get_axes()
+
+
 @pytest.mark.data
 def test_networks_are_aligned_with_recordings(cache: Path) -> None:
     small = [

@@ -23,16 +23,6 @@ from isocortex.stimuli import StimulusSet
 from isocortex.studies.xie2024.measuring import PIXELS, Grams
 from isocortex.studies.xie2024.networks import Train
 
-MAPPED = (
-    "relu",
-    "layer1.1.relu:2",
-    "layer2.1.relu:2",
-    "layer3.1.relu:2",
-    "layer4.1.relu:2",
-    "avgpool",
-)
-"""Candidate layers for a recorded area."""
-
 HALVINGS = 10
 REGIONS = ("EVC", "IT")
 
@@ -44,6 +34,8 @@ class Align(Step):
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("data",)
     network: Train | None
     """None scores pixels."""
+    layers: list[str]
+    """Candidates for an area."""
     size: int
     sessions: list[str]
     splits: int
@@ -119,7 +111,7 @@ class Align(Step):
             )
             return {PIXELS: read.values.numpy()}
         model = self.network.model(self.at_step)
-        return dict(grams(model, shown, list(MAPPED), scaling=scaling, batch_size=128))
+        return dict(grams(model, shown, self.layers, scaling=scaling, batch_size=128))
 
 
 @lru_cache(maxsize=4)

@@ -25,6 +25,9 @@ TRANSLATION_SETS = ("distance", "rotation", "category", "identity")
 
 NATURAL = "no network is trained on natural images here; the comparison is reported, not judged"
 NOT_BUILT = {"X4"}
+STAGED = {"X6", "X7", "X8", "X14", "X15", "X16"}
+"""Claims that speak of the stages of a ResNet."""
+
 DIRECTION = "direction only"
 
 

@@ -58,8 +58,13 @@ class Networks(_Part):
     task_sets: list[TaskSet] = SMALL_SETS
     few_categories: list[int] = [2, 4]
     """Further category networks, trained on so many categories."""
+    body: str = "resnet18"
+    """``resnet18``, ``resnet50`` or ``timm:NAME``; weights are random in the beginning."""
     width: Annotated[int, pydantic.Field(ge=1)] = 16
-    """Channels of the first stage of the ResNet-18."""
+    """Channels of the first stage of a ResNet; bodies of timm are as wide as they are."""
+    layers: list[str] = []
+    """Layers of a body of timm that are read, in order of depth, the last of them what its head
+    sees; some that are spread over its depth if empty. Those of the ResNets are fixed."""
     seeds: Annotated[int, pydantic.Field(ge=1)] = 5
     steps: Annotated[int, pydantic.Field(ge=1)] = 1_200
     batch_size: Annotated[int, pydantic.Field(ge=2)] = 64
@@ -98,6 +103,8 @@ class Alignment(_Part):
     curve_splits: Annotated[int, pydantic.Field(ge=2)] = 3
     """Splits for the curves over training, whose scores are many."""
     components: Annotated[int, pydantic.Field(ge=1)] = 25
+    blocks: Literal["last", "every"] = "last"
+    """Candidate layers of a ResNet: the last block of each stage, or every block and the head."""
 
 
 class Decoding(_Part):
@@ -122,7 +129,7 @@ class Configuration(_Part):
     resamples: Annotated[int, pydantic.Field(ge=100)] = 2000
 
 
-_FINE = Alignment(curve_splits=10)
+_FINE = Alignment(curve_splits=10, blocks="every")
 _MANY = Decoding(images=2_000, inner_folds=5)
 
 CONFIGURATIONS = {
@@ -185,8 +192,16 @@ CONFIGURATIONS = {
         decoding=_MANY,
     ),
 }
+CONFIGURATIONS["full-resnet50"] = CONFIGURATIONS["full"].model_copy(
+    update={
+        "networks": CONFIGURATIONS["full"].networks.model_copy(
+            update={"body": "resnet50", "steps": 1_000_000}
+        )
+    }
+)
 """``quick`` runs every part in minutes with too few seeds to judge; ``small`` is for two cores,
-``gpu`` and ``full`` for a GPU. ``small`` is smaller than the specification's (64 px, 5,000 steps,
-2,000 images to decode from), whose 80 networks would take two cores most of a day: 48 px and 1,200
-steps, after which distance, translation and category are learned and rotation is not, as with
-4,000. The scenes of ``full`` are ours, not those of ThreeDWorld."""
+``gpu`` and ``full`` for a GPU, ``full-resnet50`` with the deeper network and twice the steps.
+``small`` is smaller than the specification's (64 px, 5,000 steps, 2,000 images to decode from),
+whose 80 networks would take two cores most of a day: 48 px and 1,200 steps, after which distance,
+translation and category are learned and rotation is not, as with 4,000. The scenes of ``full`` are
+ours, not those of ThreeDWorld."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from isocortex.statistics import t_interval
 from isocortex.stimuli.image_files import from_png_text
 from isocortex.studies.base import Figure, Tables
 from isocortex.studies.xie2024.claims import CATEGORY_SETS, TRANSLATION_SETS
-from isocortex.studies.xie2024.measuring import COMPARED, PIXELS, layer_names
+from isocortex.studies.xie2024.measuring import PIXELS, layer_names
 from isocortex.studies.xie2024.networks import UNTRAINED
 
 FEWEST_FOR_INTERVAL = 3
@@ -146,14 +147,15 @@ def cka(tables: Tables) -> Drawing:
     sets = [s for s in SETS if s in {*table["task_set_a"], *table["task_set_b"]}]
     figure = Drawing(figsize=(11.5, 4.2), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))
-    for axis, layer in zip(axes, ("layer1.1.relu:2", "layer4.1.relu:2"), strict=False):
+    layers = list(dict.fromkeys(table["layer"]))
+    for axis, layer in zip(axes, _ends(table), strict=False):
         matrix = _between(table[table["layer"] == layer], sets)
         shown = axis.imshow(matrix, vmin=0, vmax=1, cmap="cividis")
         axis.grid(False)
         names = [SETS[s][0] for s in sets]
         axis.set_xticks(range(len(sets)), names, rotation=50, ha="right")
-        axis.set_yticks(range(len(sets)), names if layer.startswith("layer1") else [])
-        axis.set_title(layer.removesuffix(".relu:2"))
+        axis.set_yticks(range(len(sets)), names if axis is axes[0] else [])
+        axis.set_title(layer_names([layer])[0])
     figure.colorbar(shown, ax=axes[:2], shrink=0.7, label="debiased linear CKA")
     axis = axes[2]
     pairs = [
@@ -165,10 +167,10 @@ def cka(tables: Tables) -> Drawing:
     for a, b, label, colour, line in pairs:
         profile = [
             _between(table[table["layer"] == layer], [a, b])[0, 0 if a == b else 1]
-            for layer in COMPARED
+            for layer in layers
         ]
         axis.plot(profile, color=colour, linestyle=line, marker="o", markersize=4, label=label)
-    axis.set_xticks(range(len(COMPARED)), layer_names(COMPARED), rotation=50, ha="right")
+    axis.set_xticks(range(len(layers)), layer_names(layers), rotation=50, ha="right")
     axis.set(ylabel="debiased linear CKA", ylim=(-0.05, 1.02), title="Over depth")
     axis.legend()
     figure.suptitle("How alike the representations of held-out scenes are (mean over pairs)")
@@ -189,17 +191,15 @@ def decoding(tables: Tables) -> Drawing:
         rows = table[table["target"] == target]
         _over_layers(row[0], rows[rows["variant"] == "full"])
         variant, sets, name = reduced[target]
-        layer = "layer4.0.relu:2" if target == "category" else "avgpool"
-        at = rows[rows["layer"] == layer]
+        at = rows[rows["role"] == ("deep" if target == "category" else "pooled")]
+        layer = layer_names(at["layer"].head(1))[0]
         present = [s for s in sets if len(at[(at["task_set"] == s) & (at["variant"] == variant)])]
         for k, s in enumerate(present):
             for offset, kind, marker in ((-0.12, "full", "o"), (0.12, variant, "s")):
                 own = at[(at["task_set"] == s) & (at["variant"] == kind)]["score"]
                 _point(row[1], own.to_numpy(), k + offset, SETS[s][1], marker)
         row[1].set_xticks(range(len(present)), [SETS[s][0] for s in present])
-        row[1].set_title(
-            f"{target} at {layer.removesuffix('.relu:2')}: full (circle), {name} (square)"
-        )
+        row[1].set_title(f"{target} at {layer}: full (circle), {name} (square)")
         row[1].set_xlim(-0.6, max(len(present), 1) - 0.4)
         for axis in row:
             axis.set_ylabel(label)
@@ -259,11 +259,11 @@ def graded(tables: Tables) -> Drawing:
     figure = Drawing(figsize=(9.5, 3.8), layout="constrained")
     axes = figure.subplots(1, 2)
     plans = (
-        ("category", "layer4.0.relu:2", "ncat ", "one_category", 1.0, "categories seen"),
-        ("position", "avgpool", "position ", "centred", 0.0, "range of position (share of full)"),
+        ("category", "deep", "ncat ", "one_category", 1.0, "categories seen"),
+        ("position", "pooled", "position ", "centred", 0.0, "range of position (share of full)"),
     )
-    for axis, (target, layer, prefix, least, floor, label) in zip(axes, plans, strict=True):
-        rows = table[(table["target"] == target) & (table["layer"] == layer)]
+    for axis, (target, role, prefix, least, floor, label) in zip(axes, plans, strict=True):
+        rows = table[(table["target"] == target) & (table["role"] == role)]
         most = 1.0 if target == "position" else round(1 / float(rows["chance"].iloc[0]))
         for s in dict.fromkeys(rows.loc[rows["variant"] == least, "task_set"]):
             own = rows[rows["task_set"] == s]
@@ -274,8 +274,9 @@ def graded(tables: Tables) -> Drawing:
                 if amount is not None:
                     _point(axis, values["score"].to_numpy(), amount, SETS[s][1], SETS[s][3])
             axis.plot([], [], SETS[s][3], color=SETS[s][1], label=SETS[s][0])
-        axis.set(xlabel=label, title=f"{target} at {layer.removesuffix('.relu:2')}")
-        axis.legend()
+        axis.set(xlabel=label, title=f"{target} at {layer_names(rows['layer'].head(1))[0]}")
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend()
     axes[0].set_ylabel("balanced accuracy")
     axes[1].set_ylabel("mean r of x and y")
     figure.suptitle("Decoding of a latent that was not learned, by how much of it was seen")
@@ -306,7 +307,18 @@ def _over_layers(axis: Axes, rows: pd.DataFrame) -> None:
         )  # fmt: skip
         for k in there:
             _bar(axis, own[own["layer"] == layers[k]]["score"].to_numpy(), k, colour)
-    axis.set_xticks(range(len(layers)), layer_names([x.replace(".0", "") for x in layers]))
+    axis.set_xticks(
+        range(len(layers)), layer_names([re.sub(r"\.0\.relu:\d$", "", x) for x in layers])
+    )
+
+
+def _ends(table: pd.DataFrame) -> tuple[str, str]:
+    """Return the last layers of the first and of the fourth stage, or else an early and a late."""
+    by_stage = table.groupby("stage")["layer"].last()
+    if 1 in by_stage and 4 in by_stage:
+        return by_stage[1], by_stage[4]
+    layers = list(dict.fromkeys(table["layer"]))
+    return layers[0], layers[-2]
 
 
 def _between(table: pd.DataFrame, sets: Sequence[str]) -> np.ndarray:

@@ -23,19 +23,24 @@ from isocortex.studies.xie2024.claims import (
     NATURAL,
     NOT_BUILT,
     SPATIAL,
+    STAGED,
     TRANSLATION_SETS,
 )
-from isocortex.studies.xie2024.networks import UNTRAINED, stage
+from isocortex.studies.xie2024.networks import UNTRAINED
 
 Tables = Mapping[str, pd.DataFrame]
 Intervals = dict[str, Interval]
 LEVEL = 0.95
+ROLES = ("deep", "pooled")
+"""Of decoded layers: layer4 and avgpool of a ResNet, or what stands for them."""
+
 REFERENCE = "everything"
 """The networks that others are compared with as a reference, at full variability."""
 
 NO_V4 = "no V4 recordings: set ISOCORTEX_DATA"
 NO_HUMAN = "no 92 objects: set ISOCORTEX_DATA"
 NO_BASE = "category networks are not above untrained ones, so that there is nothing to reach"
+NO_STAGES = "the networks have no stages like those of a ResNet, which the claim speaks of"
 
 
 def judge_all(tables: Tables, n_seeds: int, resamples: int) -> list[Judgement]:
@@ -103,6 +108,8 @@ def _judged(
     if claim.id in NOT_BUILT:
         return judge(claim, {}, n_seeds=n_seeds, reason=NATURAL)
     reason = reasons.get(claim.id, "")
+    if claim.id in STAGED and tables["cka"]["stage"].isna().all():
+        return judge(claim, {}, n_seeds=n_seeds, reason=NO_STAGES)
     if claim.id in reasons:
         return judge(claim, {}, n_seeds=n_seeds, reason=reason)
     if "alignment" not in tables and any("A" in part.name.split() for part in claim.parts):
@@ -111,7 +118,16 @@ def _judged(
         reason = NO_HUMAN
     counted = EVIDENCE[claim.id] != "decoding" and gate.failed
     condition = f"without {len(gate.failed)} networks that did not learn" if counted else ""
+    if EVIDENCE[claim.id] == "decoding":
+        condition = _layers_meant(tables["decoding"])
     return judge(claim, intervals, n_seeds=n_seeds, condition=condition, reason=reason)
+
+
+def _layers_meant(table: pd.DataFrame) -> str:
+    """Say which layers stand for layer4 and avgpool in networks that have others."""
+    deep, pooled = (table.loc[table["role"] == role, "layer"].iloc[0] for role in ROLES)
+    same = deep.startswith("layer4.") and pooled == "avgpool"
+    return "" if same else f"{deep} for layer4, {pooled} for avgpool"
 
 
 def _by_seed(table: pd.DataFrame, task_set: str, variant: str = "full") -> pd.Series:
@@ -193,15 +209,13 @@ def _stages(tables: Tables, gate: Gate, intervals: Intervals) -> None:
             "best and variant == 'full' and task_set not in ('pixels', @UNTRAINED)"
         )
         keys = ["task_set", "seed"]
-        if len(best):
-            depth = best.assign(depth=best["layer"].map(stage)).pivot_table(
-                index=keys, columns="area", values="depth"
-            )
+        if best["stage"].notna().any():
+            depth = best.pivot_table(index=keys, columns="area", values="stage")
             intervals["share EVC before IT"] = share(depth["EVC"] < depth["IT"])
             intervals["share IT before layer4"] = share(depth["IT"] < 4)
     if "alignment" in tables:
         best = gate(tables["alignment"]).query("best and variant == 'full'")
-        stages = best.assign(value=best["layer"].map(stage))
+        stages = best.assign(value=best["stage"])
         spatial = pd.concat([_by_seed(stages, s) for s in SPATIAL], axis=1).mean(axis=1)
         _put(intervals, "V4 stage category - spatial", _by_seed(stages, "category") - spatial)
 
@@ -217,7 +231,7 @@ def _cka(table: pd.DataFrame, gate: Gate, intervals: Intervals, resamples: int) 
     """X6, X7, X8 and X16: contrasts of blocks of the matrix of networks."""
     blocks = Blocks(table, gate)
     s, c, u = ("spatial", "full"), ("category", "full"), (UNTRAINED, "full")
-    if not blocks.has(s, c):
+    if not blocks.has(s, c) or table["stage"].isna().all():
         return
 
     def contrast(name: str, statistic: Callable[[Draw], float]) -> None:
@@ -256,7 +270,10 @@ Draw = Callable[[str, Group, Group], float]
 
 
 class Blocks:
-    """The matrix of CKA between networks at the last block of each stage, drawn over networks."""
+    """The matrix of CKA between networks at the last block of each stage, drawn over networks.
+
+    Layers of a stage stand in the table in order of depth.
+    """
 
     def __init__(self, table: pd.DataFrame, gate: Gate) -> None:
         self._members: dict[Group, list[int]] = {}
@@ -270,15 +287,15 @@ class Blocks:
                     names[key] = len(names)
                     self._members.setdefault((key[0], key[1]), []).append(names[key])
         self._matrix: dict[str, np.ndarray] = {}
-        last = table[table["layer"].str.match(r"layer\d\.1")]
-        for layer, rows in last.groupby("layer"):
+        for stage, rows in table.groupby("stage"):
+            rows = rows[rows["layer"] == rows["layer"].iloc[-1]]
             matrix = np.full((len(names), len(names)), np.nan)
             for row in rows.itertuples(index=False):
                 a = names.get((row.task_set_a, row.variant_a, row.seed_a))
                 b = names.get((row.task_set_b, row.variant_b, row.seed_b))
                 if a is not None and b is not None:
                     matrix[a, b] = matrix[b, a] = row.cka
-            self._matrix[str(layer).split(".")[0]] = matrix
+            self._matrix[f"layer{stage:.0f}"] = matrix
 
     def has(self, *groups: Group) -> bool:
         """Return whether all of these groups have networks."""
@@ -319,8 +336,7 @@ def _decoding(table: pd.DataFrame, intervals: Intervals) -> None:
     table = table.rename(columns={"score": "value"})
     full = table[table["tested_on"] == "full"]
     category, position = (full[full["target"] == target] for target in ("category", "position"))
-    deep = category[category["layer"] == "layer4.0.relu:2"]
-    pooled = position[position["layer"] == "avgpool"]
+    deep, pooled = category[category["role"] == "deep"], position[position["role"] == "pooled"]
     untrained = _by_seed(deep, UNTRAINED)
     for s in SPATIAL:
         _put(intervals, f"category {s} - untrained layer4", _by_seed(deep, s) - untrained)

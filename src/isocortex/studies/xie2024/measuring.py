@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -13,15 +14,9 @@ from isocortex.execution import Step, tick
 from isocortex.measures.decoding import decode
 from isocortex.measures.similarity import cka_matrix
 from isocortex.recording import grams
-from isocortex.studies.xie2024.networks import LAYERS, UNTRAINED, Train, metrics_of
+from isocortex.studies.xie2024.networks import Train, metrics_of
 from isocortex.studies.xie2024.scenes import SceneImages
 from isocortex.training.latent_tasks import Scale
-
-DECODED = ("layer1.0.relu:2", "layer2.0.relu:2", "layer3.0.relu:2", "layer4.0.relu:2", "avgpool")
-"""Layers that latents are decoded from; the head comes on top."""
-
-COMPARED = (*LAYERS[1:9], "avgpool")
-"""Layers whose representations are compared between networks."""
 
 PIXELS = "pixels"
 PENALTIES = np.logspace(-4, 3, 15)
@@ -41,6 +36,8 @@ class Decode(Step):
     REMOTE: ClassVar[bool] = True
     network: Train | None
     """None decodes from pixels."""
+    layers: list[str]
+    """Layers of the network, the trained head among them."""
     images: dict[str, SceneImages]
     """``full``, ``centred`` and ``one_category``."""
     folds: int
@@ -85,8 +82,7 @@ class Decode(Step):
         if self.network is None:
             flat = shown.flatten(1).double().numpy()
             return {PIXELS: flat @ flat.T}
-        layers = list(DECODED) if self.network.task_set == UNTRAINED else [*DECODED, "fc"]
-        return dict(grams(self.network.model(), shown, layers, batch_size=128))
+        return dict(grams(self.network.model(), shown, self.layers, batch_size=128))
 
 
 def _decoded(
@@ -138,16 +134,17 @@ class Compare(Step):
     """Compare all networks with each other by debiased linear CKA, layer by layer."""
 
     networks: list[Train]
+    layers: list[str]
     images: SceneImages
     count: int
 
     def compute(self) -> pd.DataFrame:
         """Return one row a layer and pair of networks."""
         shown = self.images.stimuli()[: self.count]
-        stacks: dict[str, list[NDArray[np.float32]]] = {layer: [] for layer in COMPARED}
+        stacks: dict[str, list[NDArray[np.float32]]] = {layer: [] for layer in self.layers}
         for k, network in enumerate(self.networks):
-            made = grams(network.model(), shown, list(COMPARED), batch_size=128)
-            for layer in COMPARED:
+            made = grams(network.model(), shown, self.layers, batch_size=128)
+            for layer in self.layers:
                 stacks[layer].append(made[layer].astype(np.float32))
             tick(k + 1, len(self.networks), network.title)
         names = [network.identity for network in self.networks]
@@ -164,5 +161,5 @@ class Compare(Step):
 
 
 def layer_names(layers: Sequence[str]) -> list[str]:
-    """Return names for figures: without the count of the call."""
-    return [layer.removesuffix(".relu:2") for layer in layers]
+    """Return names for figures: without the rectifier and the count of its call."""
+    return [re.sub(r"\.relu:\d$", "", layer) for layer in layers]

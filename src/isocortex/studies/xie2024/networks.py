@@ -12,8 +12,8 @@ from torch import Tensor
 from isocortex.execution import Step, tick
 from isocortex.models.layers import trace_layers
 from isocortex.models.preprocessing import Preprocess
-from isocortex.models.resnet import BLOCK_OUTPUTS, ResNet18
 from isocortex.models.zoo import Model
+from isocortex.studies.xie2024.bodies import build
 from isocortex.studies.xie2024.scenes import SceneImages
 from isocortex.training.batches import BatchSource
 from isocortex.training.fit import fit
@@ -35,17 +35,9 @@ MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 QUEUE = 2
 """Batches that wait while the network learns from another."""
 
-LAYERS = ("relu", *BLOCK_OUTPUTS, "avgpool", "fc")
-"""Layers that are read, in order of depth."""
-
-
-def stage(layer: str) -> int:
-    """Return how deep a layer is: 0 the stem, 1 to 4 the stages, 5 what comes after."""
-    return int(layer[5]) if layer.startswith("layer") else {"relu": 0}.get(layer, 5)
-
 
 class Train(Step):
-    """Train one ResNet-18 on one task set and one set of scenes, or leave it untrained.
+    """Train one network on one task set and one set of scenes, or leave it untrained.
 
     Networks of one seed share their initial weights and the order of their batches, so that
     contrasts between task sets are paired. All of them have the wide head of the full set.
@@ -62,6 +54,7 @@ class Train(Step):
     """The set without interventions: its classes make the head, its spread the targets' scale."""
     held_out: SceneImages
     """Images of full variability that no network is trained on."""
+    body: str = "resnet18"
     width: int
     steps: int
     batch_size: int
@@ -97,9 +90,16 @@ class Train(Step):
         """Return the head that all networks share."""
         return Head(self.full.n_categories, self.full.n_identities)
 
-    def initial(self) -> ResNet18:
+    @property
+    def size(self) -> int:
+        """Height and width of its images in pixels."""
+        return self.full.size
+
+    def initial(self) -> torch.nn.Module:
         """Return the network before training; the seed alone decides its weights."""
-        return ResNet18(self.width, self.head().units, size=self.full.size, seed=self.seed)
+        return build(
+            self.body, width=self.width, outputs=self.head().units, size=self.size, seed=self.seed
+        )
 
     def model(self, step: int | None = None) -> Model:
         """Return the network ready for recording, as it is at the end or was after `step` steps."""
@@ -108,7 +108,7 @@ class Train(Step):
         network = self.initial()
         network.load_state_dict(weights)
         network.eval()
-        shape = network.input_shape
+        shape = (3, self.size, self.size)
         return Model(
             self.title,
             network,

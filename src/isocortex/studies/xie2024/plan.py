@@ -12,6 +12,7 @@ from isocortex.errors import UserError, unknown
 from isocortex.execution import Execution
 from isocortex.stimuli.scenes import SceneSpec
 from isocortex.studies.xie2024.alignment import Align, Share
+from isocortex.studies.xie2024.bodies import body
 from isocortex.studies.xie2024.claims import CURVES
 from isocortex.studies.xie2024.config import Configuration
 from isocortex.studies.xie2024.measuring import Compare, Decode, Generalise
@@ -51,6 +52,7 @@ class Plan:
         self._chosen, self._data, self._execution = chosen, data, execution
         self._checksums = checksums
         scenes = chosen.scenes
+        self.body = body(chosen.networks.body, scenes.size, tuple(chosen.networks.layers))
         self._objects = cast(
             Literal["meshes", "procedural"],
             self._source(scenes.objects, "meshes", "meshes/index.csv", "scenes.objects"),
@@ -90,6 +92,12 @@ class Plan:
     def _digest(self, prefixes: tuple[str, ...]) -> str:
         lines = sorted(f"{k}:{v}" for k, v in self._checksums.items() if k.startswith(prefixes))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    @property
+    def mapped(self) -> list[str]:
+        """The candidate layers for an area."""
+        every = self._chosen.alignment.blocks == "every"
+        return list(self.body.mapped if every else self.body.last)
 
     @property
     def sessions(self) -> list[str]:
@@ -210,6 +218,7 @@ class Plan:
             images=self.trained_on(variant),
             full=self.trained_on(FULL),
             held_out=self.held_out(),
+            body=networks.body,
             width=networks.width,
             steps=networks.steps,
             batch_size=networks.batch_size,
@@ -230,10 +239,17 @@ class Plan:
         return self._execution.step(
             Decode,
             network=network,
+            layers=self._decoded(network),
             images=sets,
             folds=decoding.folds,
             inner_folds=decoding.inner_folds,
         )
+
+    def _decoded(self, network: Train | None) -> list[str]:
+        """Return the layers that are decoded; of an untrained head there is nothing to say."""
+        if network is None:
+            return []
+        return [*self.body.decoded, *([self.body.head] if network.tasks else [])]
 
     def align(self, network: Train | None, at_step: int | None = None) -> Align | None:
         """Return the step that scores a network on recordings; None where there are none."""
@@ -248,6 +264,7 @@ class Plan:
         return self._execution.step(
             Align,
             network=network,
+            layers=self.mapped if network is not None else [],
             size=self._chosen.scenes.size,
             sessions=sessions,
             splits=alignment.splits if at_step is None else alignment.curve_splits,
@@ -314,7 +331,11 @@ class Plan:
     def compare(self, networks: list[Train]) -> Compare:
         """Return the step that compares all networks with each other."""
         return self._execution.step(
-            Compare, networks=networks, images=self.held_out(), count=self._chosen.cka_images
+            Compare,
+            networks=networks,
+            layers=list(self.body.compared),
+            images=self.held_out(),
+            count=self._chosen.cka_images,
         )
 
 

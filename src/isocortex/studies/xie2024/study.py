@@ -55,11 +55,11 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
 
     decoders = [plan.decode(network) for network in (None, *networks)]
     found = execution.sweep(("decode",), decoders, lambda step: step.title)
-    tables["decoding"] = pd.concat(found, ignore_index=True)
+    tables["decoding"] = plan.body.roles(pd.concat(found, ignore_index=True))
     tested = [plan.generalise(n) for n in networks if n.variant == FULL and n.tasks]
     found = execution.sweep(("generalise",), tested, lambda step: step.title)
     tables["generalisation"] = pd.concat(found, ignore_index=True)
-    tables["cka"] = execution.run(("compare",), plan.compare(networks))
+    tables["cka"] = plan.body.staged(execution.run(("compare",), plan.compare(networks)))
     tables |= _aligned(plan, networks, execution, notes)
     for network in networks:
         network.clear_workspace()
@@ -73,7 +73,9 @@ def _aligned(plan: Plan, networks: list[Train], execution: Execution, notes: lis
     if not scored:
         notes.append("no data folder: nothing is aligned with recordings (set ISOCORTEX_DATA)")
         return {}
-    found = pd.concat(execution.sweep(("align",), scored, lambda step: step.title))
+    found = plan.body.staged(
+        pd.concat(execution.sweep(("align",), scored, lambda step: step.title))
+    )
     recorded = found["area"].str.startswith("V4")
     tables: Tables = {
         "alignment": found[recorded].reset_index(drop=True),
