@@ -16,6 +16,10 @@ from isocortex.studies.bertoni2021.measuring import MeasureNetwork
 MEASURES = {"circular_variance": "circular_variance", "bandwidth": "bandwidth_deg"}
 """Column of the filters -> column of the cells."""
 
+COLUMNS = [
+    "arm", "measure", "n_units", "n_undefined", "n_cells", "n_animals", "median", "median_cells",
+    "distance", "distance_low", "distance_high", "floor",
+]  # fmt: skip
 _DRAWS = 2000
 
 
@@ -62,7 +66,7 @@ class CompareCells(Step):
                 if len(good):
                     row |= _compared(good, reference, theirs["animal"].to_numpy())
                 rows.append(row)
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _compared(values: np.ndarray, reference: np.ndarray, animals: np.ndarray) -> dict[str, float]:

@@ -103,7 +103,7 @@ class Contours(Step):
                     edges = detect_edges(made)
                     if condition == "photographs" and split == "val":
                         lattice.append(lattice_bias(edges).boundary)
-                        flanks.append(2 * len(facing(edges)) / max(len(edges), 1))
+                        flanks.append(len(np.unique(facing(edges))) / max(len(edges), 1))
                     edges = one_flank(edges) if condition == "one_flank" else edges
                     found[k] = cooccurrence(edges)
                     done += 1
