@@ -194,8 +194,10 @@ def fit_responses(
     train, validation = (torch.from_numpy(np.asarray(rows)) for rows in parts)
     scale = _checked(images, y, train, loss)
     body = deepcopy(body).eval()
-    reestimate_batchnorm(body, images[train])
-    seen = _maps(body, images) if frozen else images
+    seen = images
+    if frozen:
+        reestimate_batchnorm(body, images[train])
+        seen = _maps(body, images)
     inner: nn.Module = nn.Identity() if frozen else body
     with torch.inference_mode():
         shape = tuple(body(images[:1]).shape[1:])

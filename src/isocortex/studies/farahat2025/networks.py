@@ -26,9 +26,6 @@ from isocortex.training.fit import fit
 SIZE = 32
 """Pixels of the images that networks are calibrated and trained on; they run at any size."""
 
-SMALL_KERNELS = (3, 3, 3)
-"""Of networks that control the size of receptive fields."""
-
 
 class Network(Step):
     """One network of the family, with all that its weights depend on.
@@ -55,6 +52,8 @@ class Network(Step):
     device: str = "cpu"
     control: str = ""
     control_seed: int = 0
+    role: str = ""
+    """Arm of a network that controls something else than its weights, e.g. small kernels."""
     data: Path | None = None
     data_checksum: str = ""
 
@@ -65,13 +64,13 @@ class Network(Step):
 
     @property
     def arm(self) -> str:
-        """What became of the weights: random, biased, trained, or the shuffle."""
+        """What became of the weights: random, biased, trained, the shuffle, or its role."""
         if self.control:
             return self.control
         if self.trained:
             return "trained"
-        if self.kernels == SMALL_KERNELS:
-            return "small kernels"
+        if self.role:
+            return self.role
         return "biased" if self.bias_sd else "random"
 
     @property

@@ -48,7 +48,7 @@ class NeuralFit(Step):
         """Return ``neural`` (neurons) and, for grouped areas, ``neural_moments``."""
         shown = self.area.shown()
         train, validation, test = shown.parts[0]
-        network = self.network.network(shown.images[torch.from_numpy(train)])
+        network = self.network.network()  # the training sets its batch statistics
         last = network.block_outputs[self.n_blocks - 1].split(".")[-1]
         names = [name for name, _ in network.features.named_children()]
         body = network.features[: names.index(last) + 1]

@@ -11,7 +11,7 @@ from isocortex.execution import Execution
 from isocortex.studies.farahat2025.areas import TANG, Area, Recorded, SimulatedArea
 from isocortex.studies.farahat2025.config import Configuration, Pair
 from isocortex.studies.farahat2025.encoding import Encode, Similarity
-from isocortex.studies.farahat2025.networks import SMALL_KERNELS, Network
+from isocortex.studies.farahat2025.networks import Network
 from isocortex.studies.farahat2025.neural import NeuralFit
 from isocortex.studies.farahat2025.nonlinearity import Nonlinearity
 from isocortex.studies.farahat2025.selectivity import Selectivity
@@ -39,6 +39,9 @@ TEACHER_SEED = 1_000
 """The simulated IT reads this network, of another activation, width and seed than any judged."""
 
 TANG_BLOCKS = 2
+
+SMALL_KERNELS = 3
+"""Pixels of all kernels of networks that control the size of receptive fields."""
 
 
 class Plan:
@@ -163,7 +166,9 @@ class Plan:
         grid = self._chosen.grid
         pairs = [p for p in (("relu", "avg"), ("tanh", "avg")) if p in grid.configurations]
         return [
-            self.random(pair, seed, kernels=SMALL_KERNELS)
+            self.random(
+                pair, seed, kernels=(SMALL_KERNELS,) * len(grid.kernels), role="small kernels"
+            )
             for pair in pairs
             for seed in range(grid.seeds)
             if grid.kernel_control
@@ -361,11 +366,15 @@ class Plan:
         """Return trainings on responses, frozen and trained, of recorded and simulated areas."""
         chosen = self._chosen.neural
         wanted: list[tuple[Area, list[Pair], str, int]] = []
+        sessions = {TANG, *(f"v4-{session}" for session in chosen.v4_sessions)}
         for name in self.recorded_names():
+            if name not in sessions:
+                continue
             size = 20 if name == TANG else chosen.v4_size
+            most = chosen.presentations if name == TANG else chosen.v4_presentations
             pairs = chosen.v1_networks if name == TANG else chosen.v4_networks
             # Means over few repetitions of counts in 100 ms are Poisson; dF/F is not.
-            area = self._recorded(name, chosen.presentations, size)
+            area = self._recorded(name, most, size)
             wanted.append((area, pairs, "mse" if name == TANG else "poisson", size))
         if chosen.simulated and self._chosen.simulated.it:
             wanted.append((self.area("it-sim"), [CONTROL], "mse", self._chosen.simulated.size))

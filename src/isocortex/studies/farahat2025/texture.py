@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -10,11 +11,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from isocortex.errors import UserError
 from isocortex.execution import Step, tick
 from isocortex.stimuli import TextureDigits, texture_digits
 from isocortex.stimuli.image_files import with_channels
 from isocortex.stimuli.texture_digits import leak_features
-from isocortex.studies.farahat2025.networks import Network, blocks
+from isocortex.stimuli.textures import SPLITS
+from isocortex.studies.farahat2025.networks import Network, blocks, n_classes
 from isocortex.training import OptimiserConfig, logistic_readout, pooled
 from isocortex.training.fit import fit
 
@@ -56,22 +59,8 @@ class TextureReadout(Step):
 
     def compute(self) -> pd.DataFrame:
         """Return one row a readout: accuracy on unseen images."""
-        sets = {
-            split: texture_digits(
-                n,
-                split,
-                composition=LABELS[self.label],
-                source=self.source,
-                shapes=self.shapes,
-                seed=self.seed,
-                data=self.data,
-            )
-            for split, n in (
-                ("train", self.train),
-                ("validation", self.validation),
-                ("test", self.test),
-            )
-        }
+        sizes = (self.train, self.validation, self.test)
+        sets = _sets(LABELS[self.label], self.source, self.shapes, self.seed, sizes, self.data)
         labels = {split: getattr(images, self.label) for split, images in sets.items()}
         if self.network is None:
             found = [self._leak(sets, labels)]
@@ -108,6 +97,11 @@ class TextureReadout(Step):
     def _trained(self, sets: dict[str, TextureDigits], labels: dict[str, Tensor]) -> dict[str, Any]:
         """Train the same body with its head, global means below one linear layer, readout (i)."""
         assert self.network is not None
+        if n_classes(self.network.source) != N_CLASSES:
+            raise UserError(
+                f"the network has {n_classes(self.network.source)} outputs, and there are"
+                f" {N_CLASSES} labels; give it another source of objects"
+            )
         shown = {split: with_channels(images.images, 3) for split, images in sets.items()}
         network = self.network.network(shown["train"])
         batch = min(128, self.train)
@@ -149,6 +143,24 @@ class TextureReadout(Step):
             "control_seed": 0,
         }
         return {**keys, "readout": "leak", **_readout(kept, labels)}
+
+
+@lru_cache(maxsize=2)
+def _sets(
+    composition: str,
+    source: str,
+    shapes: str,
+    seed: int,
+    sizes: tuple[int, int, int],
+    data: Path | None,
+) -> dict[str, TextureDigits]:
+    """Return the images of every part, the same for all networks of a seed."""
+    return {
+        split: texture_digits(
+            n, split, composition=composition, source=source, shapes=shapes, seed=seed, data=data
+        )
+        for split, n in zip(SPLITS, sizes, strict=True)
+    }
 
 
 def _readout(features: dict[str, Tensor], labels: dict[str, Tensor]) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""Which steps a run has: the arms that claims compare are there, whatever the grid is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from isocortex.errors import UserError
+from isocortex.execution import Execution
+from isocortex.studies.farahat2025.config import CONFIGURATIONS, Configuration
+from isocortex.studies.farahat2025.contrasts import R3_NETWORKS, R4_NETWORKS
+from isocortex.studies.farahat2025.plan import Plan
+from isocortex.studies.farahat2025.texture import TextureReadout
+
+
+def plan(chosen: Configuration, data: Path | None = None) -> Plan:
+    return Plan(chosen, data, Execution(), {})
+
+
+def test_small_kernels_are_an_arm_of_their_own_whatever_kernels_the_grid_has() -> None:
+    chosen = CONFIGURATIONS["quick"].model_copy(deep=True)
+    chosen.grid.kernels = [3, 3, 3]
+    chosen.grid.kernel_control = True
+    made = plan(chosen)
+    assert {network.arm for network in made.grid()} == {"random"}
+    control = made.small_kernels()
+    assert {network.arm for network in control} == {"small kernels"}
+    assert {network.kernels for network in control} == {(3, 3, 3)}
+
+
+def test_small_fits_every_network_that_its_claims_compare() -> None:
+    made = plan(CONFIGURATIONS["small"])
+    fitted = {(n.configuration, n.arm) for n in made.fitted()}
+    for network in (*R3_NETWORKS, *R4_NETWORKS):
+        assert (network["configuration"], network["arm"]) in fitted
+    assert {("tanh-avg", "biased"), ("abs-avg", "random")} <= fitted
+    seeds = {n.seed for n in made.fitted()}
+    assert seeds == set(range(5))
+    arms = {n.arm for n in made.judged_objects()}
+    assert arms == {"random", "trained", "S1", "S2", "S3", "S4", "S5"}
+    tuned = {(s.network.configuration, s.network.arm) for s in made.selectivity()}
+    assert {
+        (f"{a}-avg", arm) for a in ("relu", "tanh", "identity") for arm in ("random", "trained")
+    } <= tuned
+    read = {(t.network.configuration, t.label) for t in made.textures() if t.network}
+    assert len(read) == 2 * len(CONFIGURATIONS["small"].grid.configurations)
+
+
+@pytest.mark.data
+def test_small_trains_on_every_area_that_its_claims_compare(data_folder: Path) -> None:
+    steps = plan(CONFIGURATIONS["small"], data_folder).neural()
+    v1 = {s.network.configuration for s in steps if s.area.name == "v1-tang"}
+    assert len(v1) == 6
+    others = {(s.area.name, s.network.configuration) for s in steps if s.area.name != "v1-tang"}
+    sessions = ("v4-201025", "v4-190923", "v4-210225", "it-sim")
+    assert others == {(name, "relu-max") for name in sessions}
+    assert len(steps) == 2 * 5 * (6 + 4)
+
+
+def test_a_network_with_other_outputs_than_labels_is_not_trained_on_textures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("isocortex.studies.farahat2025.texture.n_classes", lambda source: 9)
+    step = TextureReadout(
+        network=plan(CONFIGURATIONS["quick"]).normalised(("relu", "avg"), 0), label="texture",
+        source="procedural", shapes="glyphs", seed=0, train=100, validation=100, test=100,
+        readouts=["means"], trained_epochs=1, batch_size=50,
+    )  # fmt: skip
+    with pytest.raises(UserError, match="9 outputs, and there are 10 labels"):
+        step.compute()
