@@ -20,6 +20,9 @@ from isocortex.errors import UserError, unknown
 from isocortex.models.alexnet import PREPROCESS, caffe_alexnet
 from isocortex.models.convnet import PRESETS, ConvNet
 from isocortex.models.initial import initialise, seeded
+from isocortex.models.latents import NAMES as LATENTS_NAMES
+from isocortex.models.latents import PREPROCESS as LATENTS_PREPROCESS
+from isocortex.models.latents import latents_resnet
 from isocortex.models.preprocessing import Preprocess
 from isocortex.models.rnet import NAMES, rnet
 from isocortex.models.rnet import PREPROCESS as RNET_PREPROCESS
@@ -212,6 +215,13 @@ def _rnet(name: str, seed: int) -> tuple[nn.Module, Preprocess]:
 
 
 _OWN.update({name: partial(_rnet, name) for name in NAMES})
+
+
+def _latents(name: str, seed: int) -> tuple[nn.Module, Preprocess]:
+    return latents_resnet(name, seed=seed), LATENTS_PREPROCESS
+
+
+_OWN.update({name: partial(_latents, name) for name in LATENTS_NAMES})
 
 
 def _own(name: str, weights: str | None, seed: int) -> Built:

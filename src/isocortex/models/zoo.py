@@ -75,7 +75,8 @@ def load_model(name: str, weights: str | Path | None = None, *, seed: int = 0) -
     ----------
     name : str
         ``"torchvision:alexnet"``, ``"timm:resnet18.a1_in1k"``, ``"isocortex:half"`` (the presets of
-        `convnet`, ``caffe-alexnet``, and ``rnet-relu-max`` and its kin, see `rnet`), or
+        `convnet`, ``caffe-alexnet``, ``rnet-relu-max`` and its kin, see `rnet`, and
+        ``latents-resnet18`` and ``latents-resnet50`` for the weights of Xie et al. 2025), or
         ``"file:script.py:factory"``: the script is run, and what its function `factory` returns is
         the network. A network from a file may have attributes `input_shape`, (c, h, w),
         3 x 224 x 224 by default, and `preprocess`.

@@ -14,29 +14,22 @@ from torch import Tensor
 
 from isocortex.brains import load
 from isocortex.execution import Step, tick
-from isocortex.grams import BLOCK_BYTES, Scaling, summed
 from isocortex.measures.encoding import brain_score, variance_partition
 from isocortex.measures.similarity import compare_rdms
 from isocortex.models.preprocessing import Preprocess
 from isocortex.recording import grams
 from isocortex.stimuli import StimulusSet
-from isocortex.studies.xie2024.measuring import PIXELS, Grams
-from isocortex.studies.xie2024.networks import Train
+from isocortex.studies.xie2024.looking import Looking
 
 HALVINGS = 10
 REGIONS = ("EVC", "IT")
 
 
-class Align(Step):
+class Align(Looking):
     """Score every candidate layer on V4 sessions and on human cortex (specification, 5.1, 5.3)."""
 
     REMOTE: ClassVar[bool] = True
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("data",)
-    network: Train | None
-    """None scores pixels."""
-    layers: list[str]
-    """Candidates for an area."""
-    size: int
     sessions: list[str]
     splits: int
     components: int
@@ -44,15 +37,6 @@ class Align(Step):
     """Whether to compare with the 92 objects as well."""
     data: Path
     checksums: dict[str, str]
-    at_step: int | None = None
-    """A snapshot instead of the final weights."""
-
-    @property
-    def title(self) -> str:
-        """Name in the terminal."""
-        if self.network is None:
-            return PIXELS
-        return self.network.title + ("" if self.at_step is None else f" step {self.at_step}")
 
     def compute(self) -> pd.DataFrame:
         """Return one row a session or region, and layer, with its score.
@@ -63,7 +47,7 @@ class Align(Step):
         raw: dict[str, dict[str, float]] = {}
         for k, session in enumerate(self.sessions):
             shown, responses = recorded(session, self.size, self.data)
-            made = self._grams(shown, "none")
+            made = self.read(shown)
             raw[session] = {
                 layer: brain_score(
                     gram,
@@ -81,16 +65,11 @@ class Align(Step):
         ]
         if self.human:
             tables += self._human()
-        keys = (
-            {"task_set": PIXELS, "variant": "full", "seed": 0}
-            if self.network is None
-            else self.network.identity
-        )
-        return pd.concat(tables, ignore_index=True).assign(**keys, step=self.at_step)
+        return pd.concat(tables, ignore_index=True).assign(**self.identity, step=self.at_step)
 
     def _human(self) -> list[pd.DataFrame]:
         objects = load("objects92", self.data)
-        made = self._grams(resized(objects.stimuli, self.size), "correlation")
+        made = self.read(resized(objects.stimuli, self.size), "correlation")
         models = {layer: 1 - gram for layer, gram in made.items()}
         tables = []
         for region in REGIONS:
@@ -98,20 +77,6 @@ class Align(Step):
             found = {name: _rho(rdm, subjects) for name, rdm in models.items()}
             tables.append(_scores(region, found, halved(models, subjects)))
         return tables
-
-    def _grams(self, shown: Tensor, scaling: Scaling) -> Grams:
-        if self.network is None:
-            read = summed(
-                lambda start, stop: shown.flatten(1)[:, start:stop],
-                len(shown),
-                shown[0].numel(),
-                scaling=scaling,
-                double=True,
-                byte_budget=BLOCK_BYTES,
-            )
-            return {PIXELS: read.values.numpy()}
-        model = self.network.model(self.at_step)
-        return dict(grams(model, shown, self.layers, scaling=scaling, batch_size=128))
 
 
 @lru_cache(maxsize=4)

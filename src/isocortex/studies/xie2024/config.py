@@ -65,6 +65,8 @@ class Networks(_Part):
     layers: list[str] = []
     """Layers of a body of timm that are read, in order of depth, the last of them what its head
     sees; some that are spread over its depth if empty. Those of the ResNets are fixed."""
+    given: list[str] = []
+    """Files of released weights, whose networks are aligned and compared beside those trained."""
     seeds: Annotated[int, pydantic.Field(ge=1)] = 5
     steps: Annotated[int, pydantic.Field(ge=1)] = 1_200
     batch_size: Annotated[int, pydantic.Field(ge=2)] = 64

@@ -26,6 +26,7 @@ from isocortex.studies.xie2024.claims import (
     STAGED,
     TRANSLATION_SETS,
 )
+from isocortex.studies.xie2024.given import GIVEN
 from isocortex.studies.xie2024.networks import UNTRAINED
 
 Tables = Mapping[str, pd.DataFrame]
@@ -229,6 +230,7 @@ def share(yes: pd.Series) -> Interval:
 
 def _cka(table: pd.DataFrame, gate: Gate, intervals: Intervals, resamples: int) -> None:
     """X6, X7, X8 and X16: contrasts of blocks of the matrix of networks."""
+    table = table[(table["variant_a"] != GIVEN) & (table["variant_b"] != GIVEN)]
     blocks = Blocks(table, gate)
     s, c, u = ("spatial", "full"), ("category", "full"), (UNTRAINED, "full")
     if not blocks.has(s, c) or table["stage"].isna().all():

@@ -14,6 +14,7 @@ from isocortex.execution import Step, tick
 from isocortex.measures.decoding import decode
 from isocortex.measures.similarity import cka_matrix
 from isocortex.recording import grams
+from isocortex.studies.xie2024.given import Given
 from isocortex.studies.xie2024.networks import Train, metrics_of
 from isocortex.studies.xie2024.scenes import SceneImages
 from isocortex.training.latent_tasks import Scale
@@ -134,6 +135,8 @@ class Compare(Step):
     """Compare all networks with each other by debiased linear CKA, layer by layer."""
 
     networks: list[Train]
+    given: list[Given]
+    """Further networks, which others have trained."""
     layers: list[str]
     images: SceneImages
     count: int
@@ -142,12 +145,13 @@ class Compare(Step):
         """Return one row a layer and pair of networks."""
         shown = self.images.stimuli()[: self.count]
         stacks: dict[str, list[NDArray[np.float32]]] = {layer: [] for layer in self.layers}
-        for k, network in enumerate(self.networks):
+        networks: list[Train | Given] = [*self.networks, *self.given]
+        for k, network in enumerate(networks):
             made = grams(network.model(), shown, self.layers, batch_size=128)
             for layer in self.layers:
                 stacks[layer].append(made[layer].astype(np.float32))
-            tick(k + 1, len(self.networks), network.title)
-        names = [network.identity for network in self.networks]
+            tick(k + 1, len(networks), network.title)
+        names = [network.identity for network in networks]
         first, second = np.triu_indices(len(names), 1)
         tables = []
         for layer, stack in stacks.items():

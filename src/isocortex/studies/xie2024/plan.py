@@ -12,9 +12,10 @@ from isocortex.errors import UserError, unknown
 from isocortex.execution import Execution
 from isocortex.stimuli.scenes import SceneSpec
 from isocortex.studies.xie2024.alignment import Align, Share
-from isocortex.studies.xie2024.bodies import body
+from isocortex.studies.xie2024.bodies import Body, body
 from isocortex.studies.xie2024.claims import CURVES
 from isocortex.studies.xie2024.config import Configuration
+from isocortex.studies.xie2024.given import Given
 from isocortex.studies.xie2024.measuring import Compare, Decode, Generalise
 from isocortex.studies.xie2024.networks import UNTRAINED, Train
 from isocortex.studies.xie2024.scenes import SceneImages, meshes
@@ -53,6 +54,8 @@ class Plan:
         self._checksums = checksums
         scenes = chosen.scenes
         self.body = body(chosen.networks.body, scenes.size, tuple(chosen.networks.layers))
+        self.given = [Given.of(path) for path in chosen.networks.given]
+        checksums.update({str(given.path): given.checksum for given in self.given})
         self._objects = cast(
             Literal["meshes", "procedural"],
             self._source(scenes.objects, "meshes", "meshes/index.csv", "scenes.objects"),
@@ -93,11 +96,16 @@ class Plan:
         lines = sorted(f"{k}:{v}" for k, v in self._checksums.items() if k.startswith(prefixes))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
-    @property
-    def mapped(self) -> list[str]:
-        """The candidate layers for an area."""
-        every = self._chosen.alignment.blocks == "every"
-        return list(self.body.mapped if every else self.body.last)
+    def body_of(self, network: Train | Given | None) -> Body:
+        """Return where a network is read."""
+        return body(network.body) if isinstance(network, Given) else self.body
+
+    def _mapped(self, network: Train | Given | None) -> list[str]:
+        """Return the candidate layers for an area; none for pixels."""
+        if network is None:
+            return []
+        read = self.body_of(network)
+        return list(read.mapped if self._chosen.alignment.blocks == "every" else read.last)
 
     @property
     def sessions(self) -> list[str]:
@@ -251,7 +259,7 @@ class Plan:
             return []
         return [*self.body.decoded, *([self.body.head] if network.tasks else [])]
 
-    def align(self, network: Train | None, at_step: int | None = None) -> Align | None:
+    def align(self, network: Train | Given | None, at_step: int | None = None) -> Align | None:
         """Return the step that scores a network on recordings; None where there are none."""
         sessions = self.sessions if at_step is None else self.curve_sessions
         human = self.human and at_step is None
@@ -263,9 +271,10 @@ class Plan:
         files += [OBJECTS92] if human else []
         return self._execution.step(
             Align,
-            network=network,
-            layers=self.mapped if network is not None else [],
-            size=self._chosen.scenes.size,
+            network=network if isinstance(network, Train) else None,
+            given=network if isinstance(network, Given) else None,
+            layers=self._mapped(network),
+            size=self._chosen.scenes.size if network is None else network.size,
             sessions=sessions,
             splits=alignment.splits if at_step is None else alignment.curve_splits,
             components=alignment.components,
@@ -329,10 +338,12 @@ class Plan:
         ]
 
     def compare(self, networks: list[Train]) -> Compare:
-        """Return the step that compares all networks with each other."""
+        """Return the step that compares all networks with each other, given ones of their body."""
+        same = [given for given in self.given if given.body == self._chosen.networks.body]
         return self._execution.step(
             Compare,
             networks=networks,
+            given=same,
             layers=list(self.body.compared),
             images=self.held_out(),
             count=self._chosen.cka_images,

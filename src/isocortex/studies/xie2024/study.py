@@ -69,12 +69,14 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
 
 def _aligned(plan: Plan, networks: list[Train], execution: Execution, notes: list[str]) -> Tables:
     """Score networks and snapshots on the recordings that are there."""
-    scored = [step for step in (plan.align(n) for n in (None, *networks)) if step is not None]
+    looked_at = (None, *networks, *plan.given)
+    scored = [step for step in map(plan.align, looked_at) if step is not None]
     if not scored:
         notes.append("no data folder: nothing is aligned with recordings (set ISOCORTEX_DATA)")
         return {}
-    found = plan.body.staged(
-        pd.concat(execution.sweep(("align",), scored, lambda step: step.title))
+    each = execution.sweep(("align",), scored, lambda step: step.title)
+    found = pd.concat(
+        [plan.body_of(n).staged(table) for n, table in zip(looked_at, each, strict=True)]
     )
     recorded = found["area"].str.startswith("V4")
     tables: Tables = {
