@@ -26,7 +26,7 @@ def test_the_catalogue_says_what_is_found(tmp_path: Path) -> None:
     (tmp_path / "neural" / "v4_cowley_190923_responses.npz").write_bytes(b"12345")
     (tmp_path / "neural" / "fmri_81categories.npz").write_bytes(b"12345")
     table = brains.catalogue(tmp_path).set_index("name")
-    assert list(table.index) == list(CATALOGUE)
+    assert list(table.index) == [*CATALOGUE, *brains.OWN_COPIES]
     assert list(table.index[table["found"]]) == ["fmri-81categories"]  # V4 lacks its images
     assert table.loc["v4-cowley-190923", "bytes"] == 5
     assert (table[["what", "licence", "citation"]] != "").all(axis=None)

@@ -17,6 +17,7 @@ from isocortex.brains.assembly import Assembly, Card
 from isocortex.brains.assembly_files import CARD
 from isocortex.brains.human_rdms import read_objects92
 from isocortex.brains.orientation import OrientationTable, read_ringach
+from isocortex.brains.own_copies import OWN_COPIES
 from isocortex.brains.public_assemblies import PUBLIC, read_public
 from isocortex.errors import UserError, unknown
 
@@ -75,7 +76,7 @@ CATALOGUE: dict[str, Recording] = {
 
 
 def catalogue(data: str | os.PathLike[str] | None = None) -> pd.DataFrame:
-    """List the recordings that have a name.
+    """List the recordings that have a name, those that users fetch themselves last.
 
     Parameters
     ----------
@@ -86,14 +87,15 @@ def catalogue(data: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a recording: name, kind ("assembly", "rdms" or "table"), what, found (bool, all of
-        its files), bytes, licence, citation.
+        its files), bytes, licence, citation, source (where to get it, or nothing).
 
     Raises
     ------
     UserError
         If the data folder is named but not there.
     """
-    files = data_room.table(data_room.folder(data)).set_index("path")
+    folder = data_room.folder(data)
+    files = data_room.table(folder).set_index("path")
     rows = []
     for name, entry in CATALOGUE.items():
         mine = files.loc[list(entry.files)]
@@ -107,6 +109,21 @@ def catalogue(data: str | os.PathLike[str] | None = None) -> pd.DataFrame:
                 "bytes": int(mine["bytes"].sum()),
                 "licence": card.licence,
                 "citation": card.citation,
+                "source": "",
+            }
+        )
+    for name, own in OWN_COPIES.items():
+        there = [] if folder is None else [f for f in own.files if (folder / f).is_file()]
+        rows.append(
+            {
+                "name": name,
+                "kind": "assembly",
+                "what": own.what,
+                "found": not own.missing(folder),
+                "bytes": sum((folder / f).stat().st_size for f in there) if folder else 0,
+                "licence": own.licence,
+                "citation": own.citation,
+                "source": own.source,
             }
         )
     return pd.DataFrame(rows)
@@ -139,6 +156,8 @@ def load(name: str, data: str | os.PathLike[str] | None = None) -> Any:
     UserError
         If the name is unknown, or a file is missing or damaged.
     """
+    if name in OWN_COPIES:
+        return OWN_COPIES[name].load(name, data_room.folder(data))
     if name not in CATALOGUE:
         if (Path(name) / CARD).is_file():
             return Assembly.load(name)
@@ -148,7 +167,7 @@ def load(name: str, data: str | os.PathLike[str] | None = None) -> Any:
         raise unknown(
             "recording",
             name,
-            CATALOGUE,
+            [*CATALOGUE, *OWN_COPIES],
             "list them with brains.catalogue(), or give the folder of a saved assembly",
         )
     entry, folder = CATALOGUE[name], data_room.folder(data)
@@ -176,17 +195,19 @@ def load_assembly(name: str, data: str | os.PathLike[str] | None = None) -> Asse
 def checksum(name: str, data: str | os.PathLike[str] | None = None) -> str:
     """Return what changes whenever the files of a recording do; parameters as `load`.
 
-    The SHA-256 of a catalogued recording's files, or one digest of all files of a saved assembly;
-    nothing for public assemblies, whose name stands for files of known checksums.
+    The SHA-256 of a catalogued recording's files (photographs of THINGS apart), or one digest of
+    all files of a saved assembly; nothing for public assemblies, whose name stands for files of
+    known checksums.
 
     Raises
     ------
     UserError
         If a file is missing or cannot be read.
     """
-    if name in CATALOGUE:
+    if name in CATALOGUE or name in OWN_COPIES:
         folder = data_room.folder(data)
-        files = [data_room.require(folder, file) for file in CATALOGUE[name].files]
+        listed = CATALOGUE[name].files if name in CATALOGUE else OWN_COPIES[name].files
+        files = [data_room.require(folder, file) for file in listed]
         return " ".join(map(data_room.checksum, files))
     if not (Path(name) / CARD).is_file():
         return ""

@@ -31,7 +31,10 @@ def layers(
 
 @app.command()
 def data(data: Data = None) -> None:
-    """List the files of the data folder: found or missing, size, licence and citation."""
+    """List the files of the data folder: found or missing, size, licence and citation.
+
+    Below them stand recordings that you get from their owners and put there yourself.
+    """
     from isocortex import brains
     from isocortex import data as data_room
     from isocortex.doctor import size
@@ -52,6 +55,23 @@ def data(data: Data = None) -> None:
         for _, row in files.iterrows()
     ]
     write_table(("file", "size", "recording", "what", "licence", "cite"), rows)
+    listed = brains.catalogue(folder)
+    mine = listed[listed["source"] != ""]
+    typer.echo()
+    write_table(
+        ("recording", "state", "first that is missing", "what", "licence", "from"),
+        [
+            (
+                row["name"],
+                "found" if row["found"] else "missing",
+                next(iter(brains.OWN_COPIES[row["name"]].missing(folder)), ""),
+                row["what"],
+                row["licence"],
+                row["source"],
+            )
+            for _, row in mine.iterrows()
+        ],
+    )
     where = folder or f"no data folder: name one with --data or {data_room.VARIABLE}"
     typer.echo(f"{int(files['found'].sum())} of {len(files)} files found ({where})", err=True)
 
