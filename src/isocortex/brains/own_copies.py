@@ -39,14 +39,14 @@ class OwnCopy:
     read: Callable[[Card, Path], Assembly]
     images: str = ""
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All files, and the folder of images, below the data folder."""
+        return (*self.files, *((self.images,) if self.images else ()))
+
     def missing(self, folder: Path | None) -> list[str]:
-        """Return the files and folders that are not there."""
-        if folder is None:
-            return [*self.files, *([self.images] if self.images else [])]
-        lacking = [file for file in self.files if not (folder / file).is_file()]
-        if self.images and not (folder / self.images).is_dir():
-            lacking.append(self.images)
-        return lacking
+        """Return those of `paths` that are not there."""
+        return [path for path in self.paths if folder is None or not (folder / path).exists()]
 
     def load(self, name: str, folder: Path | None) -> Assembly:
         """Read the recording.

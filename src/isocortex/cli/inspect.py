@@ -54,24 +54,14 @@ def data(data: Data = None) -> None:
         )
         for _, row in files.iterrows()
     ]
+    for name, own in brains.OWN_COPIES.items():
+        missing = own.missing(folder)
+        for file in own.paths:
+            there = folder is not None and file not in missing
+            state = size((folder / file).stat().st_size) if there else "missing"
+            cite = f"{own.citation}; from {own.source}"
+            rows.append((file, state, name, own.what, own.licence, cite))
     write_table(("file", "size", "recording", "what", "licence", "cite"), rows)
-    listed = brains.catalogue(folder)
-    mine = listed[listed["source"] != ""]
-    typer.echo()
-    write_table(
-        ("recording", "state", "first that is missing", "what", "licence", "from"),
-        [
-            (
-                row["name"],
-                "found" if row["found"] else "missing",
-                next(iter(brains.OWN_COPIES[row["name"]].missing(folder)), ""),
-                row["what"],
-                row["licence"],
-                row["source"],
-            )
-            for _, row in mine.iterrows()
-        ],
-    )
     where = folder or f"no data folder: name one with --data or {data_room.VARIABLE}"
     typer.echo(f"{int(files['found'].sum())} of {len(files)} files found ({where})", err=True)
 
