@@ -57,8 +57,9 @@ def data(data: Data = None) -> None:
     for name, own in brains.OWN_COPIES.items():
         missing = own.missing(folder)
         for file in own.paths:
-            there = folder is not None and file not in missing
-            state = size((folder / file).stat().st_size) if there else "missing"
+            state = "missing"
+            if folder is not None and file not in missing:
+                state = size((folder / file).stat().st_size)
             cite = f"{own.citation}; from {own.source}"
             rows.append((file, state, name, own.what, own.licence, cite))
     write_table(("file", "size", "recording", "what", "licence", "cite"), rows)
