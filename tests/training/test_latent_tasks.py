@@ -13,6 +13,7 @@ from sklearn.metrics import r2_score
 from torch.nn import functional as F
 
 from isocortex.errors import UserError
+from isocortex.training.latent_metrics import learned, task_metrics
 from isocortex.training.latent_tasks import (
     TARGETS,
     TASK_SETS,
@@ -22,9 +23,8 @@ from isocortex.training.latent_tasks import (
     constant_loss,
     euler_matrix,
     latent_targets,
-    learned,
     objective,
-    task_metrics,
+    tasks_of,
 )
 
 HEAD = Head(categories=4, identities=12, extras=("rotation_6d", "box"))
@@ -119,7 +119,7 @@ def test_a_perfect_network_is_perfect_in_every_metric():
     assert value["rotation", "mae_yaw"] == pytest.approx(0, abs=1e-3)
     assert value["rotation_6d", "geodesic_deg"] == pytest.approx(0, abs=0.05)
     assert value["box", "iou"] == pytest.approx(1, abs=1e-5)
-    assert all(learned(metrics).values())
+    assert learned(metrics)
 
 
 def test_metrics_agree_with_slow_ones():
@@ -197,3 +197,40 @@ def test_mistakes_are_told_in_one_line():
         objective((), HEAD)
     with pytest.raises(UserError, match="the latents lack x, yaw"):
         latent_targets(scenes(4).drop(columns=["x", "yaw"]), Scale((0, 0, 0), (1, 1, 1)))
+    with pytest.raises(UserError, match="unknown task 'maks'; nearest: mask"):
+        tasks_of("distance+maks")
+    with pytest.raises(UserError, match="names a task twice"):
+        tasks_of("box+distance+box")
+    table = scenes(4)
+    targets = latent_targets(table, Scale.of(table))
+    with pytest.raises(UserError, match="no columns for mask"):
+        objective(("mask",), Head(4, 12, ("mask",))).loss(torch.zeros(4, 89), targets)
+
+
+def test_any_combination_of_tasks_is_a_set():
+    assert tasks_of("spatial") == ("distance", "translation", "rotation")
+    assert tasks_of("distance+rotation") == ("distance", "rotation")
+    assert tasks_of("category+box+depth") == ("category", "box", "depth")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "good"),
+    [
+        ({"distance": (0.79, 1.0)}, True),
+        ({"distance": (0.81, 1.0)}, False),
+        # The loss that training lowers is of all tasks: rotation has a ninth of distance's.
+        ({"distance": (0.6, 1.0), "rotation": (0.113, 0.113)}, True),
+        ({"distance": (0.95, 1.0), "rotation": (0.05, 0.113)}, False),
+        ({"category": (2.7, 2.77, 0.19, 0.0625)}, True),
+        ({"category": (2.7, 2.77, 0.18, 0.0625)}, False),
+        ({"distance": (0.0, 0.0)}, False),
+    ],
+)
+def test_a_network_learned_by_its_whole_loss_or_its_accuracy(tasks, good):
+    names = ("loss", "constant_loss", "accuracy", "chance")
+    rows = [
+        {"task": task, "metric": metric, "value": value}
+        for task, values in tasks.items()
+        for metric, value in zip(names, values, strict=False)
+    ]
+    assert learned(pd.DataFrame(rows)) is good

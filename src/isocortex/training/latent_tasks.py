@@ -7,7 +7,7 @@ tasks that are not trained get no gradient (Xie et al. 2025, section 4 of the sp
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isocortex.errors import UserError, unknown
+from isocortex.training import dense_targets
 from isocortex.training.objectives import Objective
 
 EULER = ("pitch", "yaw", "roll")
@@ -25,8 +26,13 @@ TARGETS = (
     "sin_pitch", "sin_yaw", "sin_roll", "cos_pitch", "cos_yaw", "cos_roll",
     "a1", "a2", "a3", "b1", "b2", "b3",
     "box_left", "box_top", "box_right", "box_bottom",
+    *dense_targets.MASK, *dense_targets.DEPTH,
 )  # fmt: skip
-"""Columns of the targets of an image; `a` and `b` are the first two columns of its rotation."""
+"""Columns of the targets of an image; `a` and `b` are the first two columns of its rotation. Those
+of the mask and the depth are there for images whose maps are at hand."""
+
+N_LATENT = 21
+"""Columns that come from the log alone."""
 
 TASK_SETS: dict[str, tuple[str, ...]] = {
     "distance": ("distance",),
@@ -53,10 +59,13 @@ class Task:
         The columns of the targets that it reads; its units are as many, or one a class.
     loss : callable
         (outputs (k, units), targets (k, columns)) -> scalar.
+    constant : callable
+        targets (k, columns) -> loss of the best constant answer, scalar.
     """
 
     targets: tuple[str, ...]
     loss: Callable[[Tensor, Tensor], Tensor]
+    constant: Callable[[Tensor], Tensor]
 
     @property
     def columns(self) -> list[int]:
@@ -68,19 +77,57 @@ def _named(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(outputs, targets[:, 0].long())
 
 
+def _entropy(targets: Tensor) -> Tensor:
+    share = torch.bincount(targets[:, 0].long()).to(targets.dtype) / len(targets)
+    return torch.special.entr(share).sum()
+
+
+def _variance(targets: Tensor) -> Tensor:
+    return targets.var(dim=0, correction=0).mean()
+
+
+def _numbers(*targets: str) -> Task:
+    return Task(targets, F.mse_loss, _variance)
+
+
 TASKS: dict[str, Task] = {
-    "category": Task(("category",), _named),
-    "identity": Task(("identity",), _named),
-    "distance": Task(("z",), F.mse_loss),
-    "translation": Task(("x", "y"), F.mse_loss),
-    "rotation": Task(TARGETS[5:11], F.mse_loss),
-    "rotation_6d": Task(TARGETS[11:17], F.mse_loss),
-    "box": Task(TARGETS[17:21], F.mse_loss),
+    "category": Task(("category",), _named, _entropy),
+    "identity": Task(("identity",), _named, _entropy),
+    "distance": _numbers("z"),
+    "translation": _numbers("x", "y"),
+    "rotation": _numbers(*TARGETS[5:11]),
+    "rotation_6d": _numbers(*TARGETS[11:17]),
+    "box": _numbers(*TARGETS[17:21]),
+    "mask": Task(
+        dense_targets.MASK, dense_targets.coverage_loss, dense_targets.constant_coverage_loss
+    ),
+    "depth": Task(dense_targets.DEPTH, dense_targets.depth_loss, dense_targets.constant_depth_loss),
 }
 """The published five; the rotation as the first two columns of its matrix, which has no jumps
-(Zhou et al. 2019); and the bounding box in shares of the frame."""
+(Zhou et al. 2019); the bounding box in shares of the frame; and where the object is and how far its
+surface, on a coarse grid."""
 
-_CLASSES = ("category", "identity")
+CLASSES = ("category", "identity")
+"""Tasks whose targets are classes."""
+
+
+def tasks_of(name: str) -> tuple[str, ...]:
+    """Return the tasks of a set: one of the ten published ones, or names of tasks joined by ``+``.
+
+    Raises
+    ------
+    UserError
+        For a name that is no task, or one that is there twice.
+    """
+    if name in TASK_SETS:
+        return TASK_SETS[name]
+    tasks = tuple(name.split("+"))
+    for task in tasks:
+        if task not in TASKS:
+            raise unknown("task", task, [*TASK_SETS, *TASKS], "join tasks with +")
+    if len(set(tasks)) < len(tasks):
+        raise UserError(f"the set {name!r} names a task twice; name each once")
+    return tasks
 
 
 @dataclass(frozen=True)
@@ -159,7 +206,8 @@ def latent_targets(latents: pd.DataFrame, scale: Scale) -> Tensor:
     Returns
     -------
     Tensor
-        (n, 21) float32, columns `TARGETS`; boxes are NaN where the table has none.
+        (n, 21) float32, the first `N_LATENT` of `TARGETS`; boxes are NaN where the table has none.
+        For the tasks mask and depth, join `dense_targets.dense_targets` to them.
 
     Raises
     ------
@@ -181,7 +229,7 @@ def latent_targets(latents: pd.DataFrame, scale: Scale) -> Tensor:
     angles = torch.stack([column(name) for name in EULER], dim=1).deg2rad()
     boxes = [
         column(name) if name in latents else torch.full((len(latents),), math.nan).double()
-        for name in TARGETS[17:]
+        for name in TARGETS[17:N_LATENT]
     ]
     first_two = euler_matrix(angles)[:, :, :2].transpose(1, 2).reshape(-1, 6)
     return torch.cat(
@@ -242,8 +290,7 @@ def objective(tasks: Sequence[str], head: Head) -> Objective:
 
     def losses(outputs: Any, targets: Tensor) -> list[Tensor]:
         return [
-            TASKS[name].loss(outputs[:, slices[name]], targets[:, TASKS[name].columns])
-            for name in tasks
+            TASKS[name].loss(outputs[:, slices[name]], columns_of(name, targets)) for name in tasks
         ]
 
     def loss(outputs: Any, targets: Tensor) -> Tensor:
@@ -268,138 +315,34 @@ def constant_loss(task: str, targets: Tensor) -> Tensor:
     ----------
     task : str
     targets : Tensor
-        (n, 21), columns `TARGETS`.
+        (n, 21 or more), columns `TARGETS`.
 
     Returns
     -------
     Tensor
         Scalar: -sum p log p in nats for classes, and for numbers the variance (divided by n), mean
-        over columns. 0 where nothing varies.
+        over columns; see `dense_targets` for mask and depth. 0 where nothing varies.
     """
-    values = targets[:, _task(task).columns]
-    if task in _CLASSES:
-        share = torch.bincount(values[:, 0].long()).to(values.dtype) / len(values)
-        return torch.special.entr(share).sum()
-    return values.var(dim=0, correction=0).mean()
+    return _task(task).constant(columns_of(task, targets))
 
 
-def task_metrics(
-    outputs: Tensor, targets: Tensor, tasks: Sequence[str], head: Head, scale: Scale
-) -> pd.DataFrame:
-    """Return how well each task is done, in natural units.
+def columns_of(task: str, targets: Tensor) -> Tensor:
+    """Return the columns of the targets that a task reads.
 
-    Parameters
-    ----------
-    outputs : Tensor
-        (n, head.units).
-    targets : Tensor
-        (n, 21), columns `TARGETS`.
-    tasks : sequence of str
-    head, scale : Head, Scale
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``task``, ``metric``, ``value``. Every task: ``loss``, ``constant_loss``,
-        ``relative_loss`` (NaN if nothing varies). Classes: ``accuracy``, and ``chance``, the share
-        of the commonest class. Position: ``r2_z`` ... (NaN if the target does not vary) and the
-        root mean squared error ``rmse_z`` ... in object lengths. Rotation: mean absolute errors
-        ``mae_pitch`` ..., and ``geodesic_deg``, the mean angle between the true and the
-        estimated rotation. Box: mean intersection over union ``iou``.
+    Raises
+    ------
+    UserError
+        If they are not there.
     """
-    rows = []
-    for name in tasks:
-        own, aim = outputs[:, head.slices[name]], targets[:, TASKS[name].columns]
-        loss, constant = float(TASKS[name].loss(own, aim)), float(constant_loss(name, targets))
-        found: dict[str, float] = {
-            "loss": loss,
-            "constant_loss": constant,
-            "relative_loss": loss / constant if constant > 0 else math.nan,
-        }
-        if name in _CLASSES:
-            labels = aim[:, 0].long()
-            found["accuracy"] = float((own.argmax(1) == labels).double().mean())
-            found["chance"] = float(torch.bincount(labels).max()) / len(labels)
-        elif name in ("distance", "translation"):
-            found |= _position(own, aim, TASKS[name].targets, scale)
-        elif name == "rotation":
-            found |= _euler(own, targets)
-        elif name == "rotation_6d":
-            found["geodesic_deg"] = _geodesic(_orthonormal(own), _truth(targets))
-        elif name == "box":
-            found["iou"] = float(_overlap(own, aim).mean())
-        rows += [{"task": name, "metric": key, "value": value} for key, value in found.items()]
-    return pd.DataFrame(rows)
-
-
-def learned(metrics: pd.DataFrame) -> Mapping[str, bool]:
-    """Return for each task whether it was learned at all.
-
-    A task counts as learned if its loss is below .8 of that of a constant or, of classes, if its
-    accuracy is above three times chance (specification, section 4).
-
-    Parameters
-    ----------
-    metrics : pandas.DataFrame
-        As `task_metrics` gives it.
-    """
-    table = metrics.pivot(index="task", columns="metric", values="value")
-    verdicts = {}
-    for name, row in table.iterrows():
-        verdicts[str(name)] = bool(row["relative_loss"] < 0.8) or (
-            "accuracy" in row and bool(row["accuracy"] > 3 * row["chance"])
+    columns = _task(task).columns
+    if max(columns) >= targets.shape[1]:
+        raise UserError(
+            f"the targets have no columns for {task}; join dense_targets of the images' maps"
         )
-    return verdicts
+    return targets[:, columns]
 
 
 def _task(name: str) -> Task:
     if name not in TASKS:
         raise unknown("task", name, TASKS)
     return TASKS[name]
-
-
-def _position(own: Tensor, aim: Tensor, names: Sequence[str], scale: Scale) -> dict[str, float]:
-    error = (own - aim).double()
-    square, variance = error.pow(2).mean(0), aim.double().var(0, correction=0)
-    found = {}
-    for k, name in enumerate(names):
-        flat = float(variance[k]) <= 1e-12
-        found[f"r2_{name}"] = math.nan if flat else 1 - float(square[k] / variance[k])
-        found[f"rmse_{name}"] = float(square[k].sqrt()) * scale.sd["zxy".index(name)]
-    return found
-
-
-def _euler(own: Tensor, targets: Tensor) -> dict[str, float]:
-    aim = targets[:, TASKS["rotation"].columns].double()
-    own = own.double()
-    estimate = torch.atan2(own[:, :3], own[:, 3:])
-    off = estimate - torch.atan2(aim[:, :3], aim[:, 3:])
-    error = torch.atan2(off.sin(), off.cos()).abs().rad2deg().mean(0)
-    found = {f"mae_{name}": float(error[k]) for k, name in enumerate(EULER)}
-    found["geodesic_deg"] = _geodesic(euler_matrix(estimate), _truth(targets))
-    return found
-
-
-def _truth(targets: Tensor) -> Tensor:
-    return _orthonormal(targets[:, TASKS["rotation_6d"].columns])
-
-
-def _orthonormal(six: Tensor) -> Tensor:
-    """Return rotations (n, 3, 3) from two columns that need be neither unit nor orthogonal."""
-    first = F.normalize(six[:, :3].double(), dim=1)
-    second = six[:, 3:].double()
-    second = F.normalize(second - (first * second).sum(1, keepdim=True) * first, dim=1)
-    return torch.stack([first, second, torch.linalg.cross(first, second)], dim=2)
-
-
-def _geodesic(a: Tensor, b: Tensor) -> float:
-    cosine = ((a.transpose(1, 2) @ b).diagonal(dim1=1, dim2=2).sum(1) - 1) / 2
-    return float(cosine.clamp(-1, 1).arccos().rad2deg().mean())
-
-
-def _overlap(a: Tensor, b: Tensor) -> Tensor:
-    """Return intersection over union of boxes (n, 4) = left, top, right, bottom."""
-    low, high = torch.maximum(a[:, :2], b[:, :2]), torch.minimum(a[:, 2:], b[:, 2:])
-    both = (high - low).clamp_min(0).prod(1)
-    areas = [(box[:, 2:] - box[:, :2]).clamp_min(0).prod(1) for box in (a, b)]
-    return both / (areas[0] + areas[1] - both).clamp_min(1e-12)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,6 @@ import pytest
 from isocortex.studies.xie2024.networks import Train
 from isocortex.studies.xie2024.overview import (
     curve_correlations,
-    network_learned,
     training_table,
 )
 
@@ -28,25 +27,6 @@ def metrics(**tasks: dict[str, float]) -> pd.DataFrame:
 
 def loss(value: float, constant: float = 1.0, **more: float) -> dict[str, float]:
     return {"loss": value, "constant_loss": constant} | more
-
-
-@pytest.mark.parametrize(
-    ("tasks", "learned"),
-    [
-        ({"distance": loss(0.79)}, True),
-        ({"distance": loss(0.81)}, False),
-        # The loss that training lowers is the sum: rotation has a ninth of distance's.
-        ({"distance": loss(0.6), "rotation": loss(0.113, 0.113)}, True),
-        ({"distance": loss(0.95), "rotation": loss(0.05, 0.113)}, False),
-        ({"category": loss(2.7, 2.77, accuracy=0.19, chance=0.0625)}, True),
-        ({"category": loss(2.7, 2.77, accuracy=0.18, chance=0.0625)}, False),
-        ({"distance": loss(0.0, 0.0)}, False),
-    ],
-)
-def test_a_network_learned_by_its_summed_loss_or_its_accuracy(
-    tasks: dict[str, Any], learned: bool
-) -> None:
-    assert network_learned(metrics(**tasks)) is learned
 
 
 def test_networks_of_less_variability_are_gated_by_images_of_their_own() -> None:

@@ -21,7 +21,7 @@ TINY = [
     "scenes.size=32",
     "scenes.images=96",
     "scenes.test_images=100",
-    "networks.task_sets=[rotation, spatial, category]",
+    "networks.task_sets=[rotation, spatial, category, distance+mask+depth]",
     "networks.few_categories=[2]",
     "networks.width=2",
     "networks.seeds=1",
@@ -57,7 +57,7 @@ def test_without_data_it_runs_on_procedural_scenes(tiny: StudyResult) -> None:
     assert set(board["verdict"]) == {"not tested"}
     assert "ISOCORTEX_DATA" in board.loc["X1", "reason"]
     kinds = tiny.tables["training"].groupby(["task_set", "variant"]).ngroups
-    assert kinds == 1 + 3 + 1 + 1 + 1  # untrained, three sets, two categories, one, centred
+    assert kinds == 1 + 4 + 1 + 1 + 1  # untrained, four sets, two categories, one, centred
 
 
 def test_decoding_knows_pixels_untrained_and_chance(tiny: StudyResult) -> None:
@@ -85,7 +85,7 @@ def test_networks_are_tested_beyond_their_training_images(tiny: StudyResult) -> 
 
 def test_every_pair_of_networks_is_compared_once(tiny: StudyResult) -> None:
     table = tiny.tables["cka"]
-    n = 7
+    n = 8
     assert (table.groupby("layer").size() == n * (n - 1) / 2).all()
     assert table["cka"].max() <= 1 + 1e-6
 

@@ -6,18 +6,17 @@ from typing import Annotated, Literal
 
 import pydantic
 
-TaskSet = Literal[
-    "distance",
-    "translation",
-    "rotation",
-    "distance+translation",
-    "distance+rotation",
-    "translation+rotation",
-    "spatial",
-    "category",
-    "identity",
-    "everything",
-]
+from isocortex.training.latent_tasks import tasks_of
+
+
+def _known(name: str) -> str:
+    tasks_of(name)
+    return name
+
+
+TaskSet = Annotated[str, pydantic.AfterValidator(_known)]
+"""One of the ten published sets (``spatial``, ``everything`` ...), or tasks joined by ``+``, for
+example ``distance+box+mask``."""
 
 SMALL_SETS: list[TaskSet] = [
     "distance", "translation", "rotation", "spatial", "category", "identity", "everything",

@@ -16,16 +16,10 @@ from isocortex.models.zoo import Model
 from isocortex.studies.xie2024.bodies import build
 from isocortex.studies.xie2024.scenes import SceneImages
 from isocortex.training.batches import BatchSource
+from isocortex.training.dense_targets import dense_targets
 from isocortex.training.fit import fit
-from isocortex.training.latent_tasks import (
-    TASK_SETS,
-    Head,
-    Scale,
-    latent_targets,
-    learned,
-    objective,
-    task_metrics,
-)
+from isocortex.training.latent_metrics import task_metrics
+from isocortex.training.latent_tasks import Head, Scale, latent_targets, objective, tasks_of
 from isocortex.training.optimisers import OptimiserConfig
 
 UNTRAINED = "untrained"
@@ -54,6 +48,8 @@ class Train(Step):
     """The set without interventions: its classes make the head, its spread the targets' scale."""
     held_out: SceneImages
     """Images of full variability that no network is trained on."""
+    extras: tuple[str, ...] = ()
+    """Tasks beyond the published five that have units in the head."""
     body: str = "resnet18"
     width: int
     steps: int
@@ -76,7 +72,7 @@ class Train(Step):
     @property
     def tasks(self) -> tuple[str, ...]:
         """What it estimates."""
-        return () if self.task_set == UNTRAINED else TASK_SETS[self.task_set]
+        return () if self.task_set == UNTRAINED else tasks_of(self.task_set)
 
     @property
     def snapshot_steps(self) -> tuple[int, ...]:
@@ -88,7 +84,7 @@ class Train(Step):
 
     def head(self) -> Head:
         """Return the head that all networks share."""
-        return Head(self.full.n_categories, self.full.n_identities)
+        return Head(self.full.n_categories, self.full.n_identities, self.extras)
 
     @property
     def size(self) -> int:
@@ -124,7 +120,7 @@ class Train(Step):
         if not self.tasks:
             return {
                 "weights": network.state_dict(), "history": None, "snapshots": {},
-                "metrics": pd.DataFrame(columns=["step", "task", "metric", "value"]), "learned": {},
+                "metrics": pd.DataFrame(columns=["step", "task", "metric", "value"]),
             }  # fmt: skip
         head, scale = self.head(), Scale.of(self.full.latents())
         workspace = self.workspace()
@@ -174,19 +170,22 @@ class Train(Step):
             "history": training.history,
             "metrics": metrics.sort_values("step", kind="stable", ignore_index=True),
             "snapshots": kept,
-            "learned": learned(metrics[metrics["step"] == self.steps]),
         }
 
     def source(self, images: SceneImages, scale: Scale) -> BatchSource:
         """Return images as the network takes them, with their targets."""
         targets = latent_targets(images.latents(), scale)
         pixels = images.pixels(self.device)
+        maps = images.maps(self.device) if images.dense else None
         mean, sd = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (MEAN, SD))
 
         def draw(rows: np.ndarray) -> tuple[Tensor, Tensor]:
             shown = pixels(rows)
             normal = (shown - mean.to(shown.device)) / sd.to(shown.device)
-            return normal, targets[torch.from_numpy(rows)].to(shown.device)
+            wanted = targets[torch.from_numpy(rows)].to(shown.device)
+            if maps is not None:
+                wanted = torch.cat([wanted, dense_targets(*maps(rows), scale)], dim=1)
+            return normal, wanted
 
         return BatchSource(len(targets), draw, ahead=QUEUE)
 

@@ -11,11 +11,9 @@ import pandas as pd
 from isocortex.stimuli.image_files import png_text
 from isocortex.studies.xie2024.networks import Train
 from isocortex.studies.xie2024.scenes import SceneImages
+from isocortex.training.latent_metrics import learned
 
 SHOWN = 16
-CONSTANT_SHARE = 0.8
-"""Of the loss of the best constant: a network above it has not learned."""
-
 LEVELS = 32
 """Levels that a continuous latent is divided into for its bits."""
 
@@ -44,7 +42,7 @@ def training_table(
     Returns
     -------
     pandas.DataFrame
-        One row a network, task and metric; `learned` as of `network_learned`.
+        One row a network, task and metric; `learned` as of `latent_metrics.learned`.
     """
     own = own or {}
     tables = []
@@ -57,26 +55,9 @@ def training_table(
             continue
         last = metrics[metrics["step"] == network.steps]
         last = own.get(network.title, last).assign(step=network.steps)
-        tables.append(last.assign(learned=network_learned(last), **network.identity))
+        tables.append(last.assign(learned=learned(last), **network.identity))
     columns = ["task_set", "variant", "seed", "step", "task", "metric", "value", "learned"]
     return pd.concat(tables, ignore_index=True)[columns]
-
-
-def network_learned(metrics: pd.DataFrame) -> bool:
-    """Return whether a network learned what it was trained on (specification, section 4).
-
-    It did if its loss, the sum over its tasks that training lowers, is below .8 of that of the best
-    constant, or if it names categories or identities three times as often as chance.
-
-    Parameters
-    ----------
-    metrics : pandas.DataFrame
-        As `task_metrics` gives it. Where nothing varies, nothing is learned.
-    """
-    found = metrics.pivot(index="task", columns="metric", values="value")
-    if found["loss"].sum() < CONSTANT_SHARE * found["constant_loss"].sum():
-        return True
-    return "accuracy" in found and bool((found["accuracy"] > 3 * found["chance"]).any())
 
 
 def curve_correlations(curves: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from isocortex.studies.xie2024.measuring import Compare, Decode, Generalise
 from isocortex.studies.xie2024.networks import UNTRAINED, Train
 from isocortex.studies.xie2024.scenes import SceneImages, meshes
 from isocortex.training.devices import chosen_device
+from isocortex.training.latent_tasks import TASK_SETS, tasks_of
 
 FULL = "full"
 DIRECT = "direct"
@@ -159,7 +160,14 @@ class Plan:
             data=self._data,
             data_checksum=self._digest(("meshes/", "images/bsds500")),
             on_the_fly=on_the_fly,
+            dense=bool({"mask", "depth"} & set(self.extras)),
         )
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Tasks beyond the published five that some network learns."""
+        wanted = {task for name in self._chosen.networks.task_sets for task in tasks_of(name)}
+        return tuple(sorted(wanted - set(TASK_SETS["everything"])))
 
     def variants(self) -> dict[str, SceneSpec]:
         """Return the specification of every set that networks are trained on, by its name."""
@@ -226,6 +234,7 @@ class Plan:
             images=self.trained_on(variant),
             full=self.trained_on(FULL),
             held_out=self.held_out(),
+            extras=self.extras,
             body=networks.body,
             width=networks.width,
             steps=networks.steps,

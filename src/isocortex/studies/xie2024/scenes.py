@@ -18,7 +18,7 @@ from isocortex.stimuli.render.library_files import load
 from isocortex.stimuli.render.mesh import Mesh
 from isocortex.stimuli.scenes import Backgrounds, LatentScenes, SceneSpec
 from isocortex.stimuli.scenes import backgrounds as backdrops
-from isocortex.stimuli.scenes.scenes import mesh_ids
+from isocortex.stimuli.scenes.scenes import SceneBatch, mesh_ids
 from isocortex.stimuli.scenes.store import CHUNK, open_scenes, stored
 
 LATENTS = ("category", "identity", "x", "y", "z", "pitch", "yaw", "roll",
@@ -52,6 +52,8 @@ class SceneImages(Step):
     data: Path | None
     data_checksum: str
     on_the_fly: bool = False
+    dense: bool = False
+    """Whether mask and depth are kept as well, which the tasks of these names read."""
 
     def compute(self) -> dict[str, Any]:
         """Render the set; return its latents, and its images or the folder where they lie."""
@@ -61,15 +63,20 @@ class SceneImages(Step):
         if self.infra.folder is None:
             rows = np.arange(len(scenes))
             parts = [
-                scenes.render(part, self.size, self.supersample, maps=False, eight_bit=True).image
+                scenes.render(part, self.size, self.supersample, maps=self.dense, eight_bit=True)
                 for part in np.split(rows, range(CHUNK, len(rows), CHUNK))
             ]
-            return {"latents": scenes.latents()[list(LATENTS)], "pixels": torch.cat(parts)}
+            found = {"latents": scenes.latents()[list(LATENTS)]}
+            found["pixels"] = torch.cat([part.image for part in parts])
+            if self.dense:
+                found["maps"] = [torch.cat([part.mask for part in parts]), _depths(parts)]
+            return found
         kept = stored(
             scenes,
             self.infra.folder,
             self.size,
             self.supersample,
+            maps=("mask", "depth") if self.dense else (),
             progress=lambda done, total: tick(done, total, "rendering"),
         )
         return {"latents": kept.latents[list(LATENTS)], "pixels": str(kept.folder)}
@@ -94,6 +101,23 @@ class SceneImages(Step):
         if isinstance(kept, str):
             return open_scenes(kept).images
         return lambda rows: kept[torch.from_numpy(rows)]
+
+    def maps(self, device: str) -> Callable[[np.ndarray], tuple[Tensor, Tensor]]:
+        """Return a function that gives mask and depth (k, 1, h, w), from the file or made."""
+        if self.on_the_fly:
+            scenes = self.scenes(device).prepare()
+
+            def made(rows: np.ndarray) -> tuple[Tensor, Tensor]:
+                batch = scenes.render(rows, self.size, self.supersample)
+                return batch.mask, _depths([batch])
+
+            return made
+        kept = self.result()
+        if isinstance(kept["pixels"], str):
+            lying = open_scenes(kept["pixels"])
+            return lambda rows: (lying.read("mask", rows), lying.read("depth", rows))
+        mask, depth = kept["maps"]
+        return lambda rows: (mask[torch.from_numpy(rows)], depth[torch.from_numpy(rows)])
 
     def latents(self) -> pd.DataFrame:
         """Return the log, one row an image.
@@ -124,6 +148,10 @@ class SceneImages(Step):
     def n_identities(self) -> int:
         """Models of the set without interventions."""
         return len(meshes(self.objects, self.categories, self.models, self.data))
+
+
+def _depths(batches: list[SceneBatch]) -> Tensor:
+    return torch.cat([batch.depth for batch in batches if batch.depth is not None])
 
 
 @lru_cache(maxsize=4)
