@@ -32,6 +32,8 @@ EVERYTHING = (
     "cifar10",
     "mnist",
     "real-brodatz",
+    "v1-tang",
+    *SESSIONS,
 )
 
 
@@ -151,9 +153,21 @@ def test_other_images_decide_nothing() -> None:
         **dict.fromkeys(("e_even", "c_mid", "c_curv", "c_four", "c_gate", "d_eff"), 0.0)
     )
     assert by_id({"complexity": table})["R5"].verdict is Verdict.SHOWN
-    without = by_id({"complexity": table}, found=("recordings",))["R5"]
+    without = by_id({"complexity": table}, found=("recordings", "v1-tang"))["R5"]
     assert without.verdict is Verdict.NOT_TESTED
     assert "no real data: bsds500" in without.reason
+
+
+def test_a_recording_that_is_missing_is_named() -> None:
+    found = by_id({}, found=tuple(name for name in EVERYTHING if name != "v4-190923"))
+    for claim in ("R2c", "R3 V4", "R4 V4", "R12", "R13"):
+        assert "no real data: v4-190923 not found" in found[claim].reason
+    assert "was not run" in found["R3 V1"].reason
+    human = by_id({}, found=("recordings", "v1-tang", *SESSIONS))
+    for claim in ("R1", "R6", "R7", "R3 EVC", "R8"):
+        assert "no real data: objects92" in human[claim].reason
+    for claim in ("R9a", "R9b", "R9c"):
+        assert "no real data: ringach2002" in human[claim].reason
 
 
 def test_every_part_has_a_name_of_its_own() -> None:

@@ -17,7 +17,8 @@ from isocortex.studies.farahat2025.regressions import points
 from isocortex.studies.farahat2025.resampling import Resampler
 
 Tables = dict[str, pd.DataFrame]
-FOUND = ("objects92", "ringach2002", "bsds500", "cifar10", "mnist", "real-brodatz", "recordings")
+FOUND = ("objects92", "ringach2002", "bsds500", "cifar10", "mnist", "real-brodatz", "recordings",
+         "v1-tang", *SESSIONS)  # fmt: skip
 SEEDS, CELLS, SUBJECTS = 5, 3, 15
 GRID = [f"{a}-{p}" for p in ("avg", "max") for a in (*OTHERS, "relu", "abs")]
 GRID += ["relu-none", "tanh-none"]

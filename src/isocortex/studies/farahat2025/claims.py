@@ -8,6 +8,7 @@ shown. Claims of simulated areas (T) test the tool and are never evidence.
 from __future__ import annotations
 
 from isocortex.claims import Claim, Part
+from isocortex.studies.farahat2025.areas import TANG
 
 R_EFFECT, RHO_EFFECT, FEV_EFFECT, C_EFFECT = 0.05, 0.02, 0.10, 0.05
 SEEDS = 5
@@ -23,10 +24,15 @@ REFERENCE_FLOOR = 0.033
 
 NEEDS = {
     **dict.fromkeys(("R1", "R7"), ("objects92", "cifar10")),
-    **dict.fromkeys(("R1m", "R7m"), ("cifar10",)),
+    **dict.fromkeys(("R1m", "R7m"), (TANG, *SESSIONS, "cifar10")),
+    **dict.fromkeys(("R2a", "R2b"), (TANG,)),
+    "R2c": SESSIONS,
     **dict.fromkeys(("R3 EVC", "R4 EVC", "R6", "R6e"), ("objects92", "bsds500")),
-    **dict.fromkeys(("R3 V1", "R3 V4", "R4 V1", "R4 V4"), ("bsds500",)),
-    **dict.fromkeys(("R5", "R6m", "R12", "R13"), ("bsds500",)),
+    **dict.fromkeys(("R3 V1", "R4 V1"), (TANG, "bsds500")),
+    **dict.fromkeys(("R3 V4", "R4 V4", "R12", "R13"), (*SESSIONS, "bsds500")),
+    "R5": ("bsds500",),
+    "R6m": (TANG, *SESSIONS, "bsds500"),
+    "R8": (TANG, *SESSIONS, "objects92", "cifar10", "bsds500"),
     "R9a": ("ringach2002", "bsds500"),
     **dict.fromkeys(("R9b", "R9c"), ("ringach2002", "cifar10", "bsds500")),
     **dict.fromkeys(("R10a", "R10b"), ("real-brodatz", "mnist")),

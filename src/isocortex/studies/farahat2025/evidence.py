@@ -6,16 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
 from isocortex.claims import Verdict, judge
 from isocortex.statistics import Interval
 from isocortex.studies.farahat2025.areas import TANG
 from isocortex.studies.farahat2025.claims import (
     CEILING,
-    CELLS,
     CLAIMS,
-    SESSIONS,
 )
 from isocortex.studies.farahat2025.contrasts import (
     OTHERS,
@@ -29,6 +26,7 @@ from isocortex.studies.farahat2025.contrasts import (
     random,
     twin,
 )
+from isocortex.studies.farahat2025.intervals import Intervals
 from isocortex.studies.farahat2025.regressions import (
     BRODATZ,
     R11_RANGE,
@@ -39,11 +37,8 @@ from isocortex.studies.farahat2025.resampling import (
     FEWEST_CONFIGURATIONS,
     Resampler,
     difference_of_r2,
-    stacked,
     stacked_moments,
 )
-
-Tables = dict[str, pd.DataFrame]
 
 CHANCE = 0.1
 """Of ten textures or digits."""
@@ -57,26 +52,8 @@ def _early(statistic: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.n
     return statistic(x[..., 0])
 
 
-def _with_pixels_of_each_seed(encoding: pd.DataFrame) -> pd.DataFrame:
-    """Return scores in which pixels, which have no seed, stand beside every seed of networks."""
-    pixels = encoding["configuration"] == "pixels"
-    seeds = encoding.loc[~pixels, "seed"].unique()
-    return pd.concat(
-        [encoding[~pixels], *(encoding[pixels].assign(seed=seed) for seed in seeds)],
-        ignore_index=True,
-    )
-
-
-class Evidence:
-    """Intervals of all parts that the tables have numbers for, with the seeds behind each."""
-
-    def __init__(self, tables: Tables, n_resamples: int) -> None:
-        self._tables, self._n = dict(tables), n_resamples
-        if "encoding" in tables:
-            self._tables["encoding"] = _with_pixels_of_each_seed(tables["encoding"])
-        self.intervals: dict[str, Interval] = {}
-        self.seeds: dict[str, int] = {}
-        self.reasons: dict[str, str] = {}
+class Evidence(Intervals):
+    """Intervals of all parts that the tables have numbers for."""
 
     def collect(self) -> None:
         """Compute everything."""
@@ -84,10 +61,10 @@ class Evidence:
             ("R3", R3_NETWORKS, least_r3),
             ("R4", R4_NETWORKS, least_r4),
         ):
-            self._v1(name, networks, statistic)
-            self._v4(name, networks, statistic)
-            self._human(f"{name} EVC", networks, partial(_early, statistic))
-            self._simulated(name.replace("R", "T"), "v1-sim", networks, statistic)
+            self.v1(name, networks, statistic)
+            self.v4(name, networks, statistic)
+            self.of_subjects(f"{name} EVC", networks, partial(_early, statistic))
+            self.simulated(name.replace("R", "T"), "v1-sim", networks, statistic)
         self._trained_on_responses()
         self._objects()
         self._complexity()
@@ -96,105 +73,6 @@ class Evidence:
         self._selectivity()
         self._textures()
 
-    def table(self, name: str) -> pd.DataFrame | None:
-        """Return a table, or None where it was not made."""
-        return self._tables.get(name)
-
-    def _put(self, name: str, interval: Interval, seeds: int) -> None:
-        if np.isfinite(interval.estimate):
-            self.intervals[name], self.seeds[name] = interval, seeds
-
-    def _v1(
-        self,
-        name: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray], np.ndarray],
-        table: str = "moments",
-        *,
-        first_predicts: bool = False,
-    ) -> None:
-        """Judge each cell; with `first_predicts` only those that the first network predicts."""
-        moments = self.table(table)
-        values = None if moments is None else stacked_moments(moments, networks)
-        if values is None:
-            return
-        draws = Resampler(len(values), self._n)
-        r = draws.correlations(values)
-        for cell in CELLS[: r.shape[-1]]:
-            if first_predicts and not draws.interval(r[:, 0, cell], "").low > 0:
-                self.reasons[f"{name} cell {cell + 1}"] = (
-                    f"not decidable: the first network of {name} predicts nothing of cell"
-                    f" {cell + 1}, so a small difference says nothing"
-                )
-                continue
-            interval = draws.interval(statistic(r[..., cell]), "seeds x runs of patterns")
-            self._put(f"{name} cell {cell + 1}", interval, len(values))
-
-    def _neurons(
-        self,
-        name: str,
-        area: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray], np.ndarray],
-        value: str = "r",
-        table: str = "encoding",
-    ) -> None:
-        found = self.table(table)
-        wanted = [{"area": area, **network} for network in networks]
-        stack = None if found is None else stacked(found, wanted, "neuroid", value)
-        if stack is None:
-            return
-        draws = Resampler(len(stack.values), self._n)
-        drawn = statistic(draws.over_units(stack.values))
-        self._put(name, draws.interval(drawn, "seeds x neurons", stack.dropped), draws.seeds)
-
-    def _v4(
-        self,
-        name: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray], np.ndarray],
-        table: str = "encoding",
-    ) -> None:
-        for session in SESSIONS:
-            self._neurons(f"{name} {session}", session, networks, statistic, table=table)
-
-    def _simulated(
-        self,
-        name: str,
-        area: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray], np.ndarray],
-    ) -> None:
-        self._neurons(name, area, networks, statistic, value="fev")
-
-    def human(self, networks: Sequence[Network]) -> np.ndarray | None:
-        """Return rho (seeds, subjects, networks, 2) of the last block with EVC and IT."""
-        rsa = self.table("rsa")
-        if rsa is None:
-            return None
-        last = rsa[rsa["last"]]
-        pair = [
-            stacked(last[last["region"] == region], networks, "subject", "rho")
-            for region in CEILING
-        ]
-        if any(p is None for p in pair):
-            return None
-        return np.stack([p.values for p in pair if p is not None], axis=-1)
-
-    def _human(
-        self,
-        name: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray], np.ndarray],
-    ) -> None:
-        values = self.human(networks)
-        if values is None:
-            return
-        seeds, subjects, k, _ = values.shape
-        draws = Resampler(seeds, self._n)
-        drawn = draws.over_units(values.reshape(seeds, subjects, -1)).reshape(-1, k, 2)
-        self._put(name, draws.interval(statistic(drawn), "seeds x subjects"), seeds)
-
     def _trained_on_responses(self) -> None:
         def both(configuration: str) -> list[Network]:
             return [twin(configuration) | {"frozen": f} for f in (True, False)]
@@ -202,7 +80,7 @@ class Evidence:
         named = ("relu-avg", "relu-max", "identity-max")
         for configuration in named:
             name = f"R2a {configuration}"
-            self._v1(name, both(configuration), gain, "neural_moments", first_predicts=True)
+            self.v1(name, both(configuration), gain, "neural_moments", first_predicts=True)
         plain = [f"{a}-avg" for a in SMOOTH]
         networks = [n for c in (*plain, *named) for n in both(c)]
 
@@ -210,9 +88,9 @@ class Evidence:
             gains = x[:, 1::2] - x[:, ::2]
             return np.asarray(gains[:, :3].mean(axis=1) - gains[:, 3:].mean(axis=1))
 
-        self._v1("R2b", networks, more, "neural_moments")
-        self._v4("R2c", both("relu-max"), gain, "neural")
-        self._neurons("T2c", "it-sim", both("relu-max"), gain, "fev", "neural")
+        self.v1("R2b", networks, more, "neural_moments")
+        self.v4("R2c", both("relu-max"), gain, "neural")
+        self.neurons("T2c", "it-sim", both("relu-max"), gain, "fev", "neural")
 
     def _objects(self) -> None:
         """Judge what object training gives and what shuffling takes."""
@@ -223,12 +101,12 @@ class Evidence:
             return np.asarray(relative[:, 1] - relative[:, 0])
 
         random_and_trained = [twin(), twin(arm="trained")]
-        self._human("R1 human", random_and_trained, late)
+        self.of_subjects("R1 human", random_and_trained, late)
         self._macaque("R1 macaque", random_and_trained)
-        self._simulated_pair("T1", random_and_trained, lambda it, v1: gain(it) - 2 * gain(v1))
+        self.simulated_pair("T1", random_and_trained, lambda it, v1: gain(it) - 2 * gain(v1))
         for kind in ("S2", "S3"):
             networks = [twin(arm=kind), twin(arm="trained")]
-            self._human(f"R7 {kind} human", networks, late)
+            self.of_subjects(f"R7 {kind} human", networks, late)
             self._macaque(f"R7 {kind} macaque", networks)
             self._relative_drop(kind)
 
@@ -238,46 +116,13 @@ class Evidence:
         if moments is None or encoding is None:
             return
         v1 = stacked_moments(moments, networks)
-        v4 = self._all_sessions(encoding, networks)
+        v4 = self.all_sessions(encoding, networks)
         if v1 is None or v4 is None or len(v1) != len(v4):
             return
-        draws = Resampler(len(v1), self._n)
+        draws = Resampler(len(v1), self.n_resamples)
         late = gain(draws.over_units(v4))
         early = gain(draws.correlations(v1).mean(axis=-1))
-        self._put(name, draws.interval(late - early, "seeds x neurons and runs"), len(v1))
-
-    def _all_sessions(
-        self, encoding: pd.DataFrame, networks: Sequence[Network]
-    ) -> np.ndarray | None:
-        by_session = [
-            stacked(encoding, [{"area": session, **n} for n in networks], "neuroid", "r")
-            for session in SESSIONS
-        ]
-        found = [stack.values for stack in by_session if stack is not None]
-        return np.concatenate(found, axis=1) if len(found) == len(SESSIONS) else None
-
-    def _simulated_pair(
-        self,
-        name: str,
-        networks: Sequence[Network],
-        statistic: Callable[[np.ndarray, np.ndarray], np.ndarray],
-        undefined: str = "",
-    ) -> None:
-        encoding = self.table("encoding")
-        if encoding is None:
-            return
-        late, early = (
-            stacked(encoding, [{"area": area, **n} for n in networks], "neuroid", "fev")
-            for area in ("it-sim", "v1-sim")
-        )
-        if late is None or early is None or len(late.values) != len(early.values):
-            return
-        draws = Resampler(len(late.values), self._n)
-        drawn = statistic(draws.over_units(late.values), draws.over_units(early.values))
-        if undefined and not np.isfinite(drawn[0]):
-            self.reasons[name] = undefined
-        dropped = late.dropped + early.dropped
-        self._put(name, draws.interval(drawn, "seeds x neurons", dropped), draws.seeds)
+        self.put(name, draws.interval(late - early, "seeds x neurons and runs"), len(v1))
 
     def _relative_drop(self, kind: str) -> None:
         """Compare drops relative to what training gives beyond the pixels, neuron by neuron."""
@@ -288,7 +133,7 @@ class Evidence:
                 return np.full(len(x), np.nan)
             return np.asarray((x[:, 1] - x[:, 0]) / above)
 
-        self._simulated_pair(
+        self.simulated_pair(
             f"T7 {kind}",
             [twin(arm=kind), twin(arm="trained"), {"configuration": "pixels"}],
             lambda it, v1: relative(it) - relative(v1),
@@ -302,7 +147,7 @@ class Evidence:
         first = table[(table["block"] == 1) & table["in_grid"]].assign(all=0)
         complex_ = [random("relu-avg"), *(random(f"{a}-max") for a in (*OTHERS, "relu", "abs"))]
         k = len(complex_)
-        self._seeds_alone(
+        self.of_seeds(
             "R5",
             first,
             [*complex_, *(random(f"{a}-avg") for a in SMOOTH)],
@@ -310,30 +155,13 @@ class Evidence:
             lambda x: x[:, :k].min(axis=1) - x[:, k:].max(axis=1),
         )
         biased = random("tanh-avg") | {"arm": "biased"}
-        self._seeds_alone("R12 c_lin", first, [random("tanh-avg"), biased], "c_lin", gain)
-        self._seeds_alone(
-            "R13 c_lin", first, [random("relu-avg"), random("abs-avg")], "c_lin", gain
-        )
-        self._v4("R12", [random("tanh-avg"), biased], gain)
-        self._v4("R13", [random("abs-avg"), random("relu-avg")], gain)
-
-    def _seeds_alone(
-        self,
-        name: str,
-        table: pd.DataFrame,
-        networks: Sequence[Network],
-        value: str,
-        statistic: Callable[[np.ndarray], np.ndarray],
-    ) -> None:
-        stack = stacked(table, networks, "all", value)
-        if stack is None:
-            return
-        draws = Resampler(len(stack.values), self._n)
-        drawn = statistic(draws.over_seeds(stack.values[:, 0]))
-        self._put(name, draws.interval(drawn, "seeds"), draws.seeds)
+        self.of_seeds("R12 c_lin", first, [random("tanh-avg"), biased], "c_lin", gain)
+        self.of_seeds("R13 c_lin", first, [random("relu-avg"), random("abs-avg")], "c_lin", gain)
+        self.v4("R12", [random("tanh-avg"), biased], gain)
+        self.v4("R13", [random("abs-avg"), random("relu-avg")], gain)
 
     def _regressions(self) -> None:
-        found = points(self._tables)
+        found = points(self.tables)
         for species, (early, late) in {"human": ("EVC", "IT"), "macaque": (TANG, "V4")}.items():
             for measure in ("c_lin", "e_even"):
                 name = f"R6 {measure} {species}"
@@ -346,8 +174,8 @@ class Evidence:
                     )
                     continue
                 c, a, b = (rows[k].to_numpy() for k in (measure, early, late))
-                interval = difference_of_r2(c, a, b, self._n)
-                self._put(name, interval, int(rows["seeds"].min()))
+                interval = difference_of_r2(c, a, b, self.n_resamples)
+                self.put(name, interval, int(rows["seeds"].min()))
 
     def _species(self) -> None:
         """Compare signs, where both species have shown or contradicted the claim."""
@@ -365,7 +193,7 @@ class Evidence:
         product = float(np.prod(list(signs.values())))
         names = [p.name for claim in CLAIMS if claim.id in signs for p in claim.parts]
         interval = Interval(product, product, product, 0.95, 2, "sign of both species")
-        self._put("R8 R3", interval, min(self.seeds[n] for n in names))
+        self.put("R8 R3", interval, min(self.seeds[n] for n in names))
 
     def _sign(self, identity: str) -> int:
         """Return 1 for a claim that is shown, -1 for one that is contradicted, else 0."""
@@ -401,7 +229,7 @@ class Evidence:
 
             def put(name: str, difference: np.ndarray, rule: str = rule) -> None:
                 interval = draws.interval(difference, what, lost)  # noqa: B023
-                self._put(f"{name} {rule}", interval, draws.seeds)  # noqa: B023
+                self.put(f"{name} {rule}", interval, draws.seeds)  # noqa: B023
 
             relu, best = ("random", "relu-avg"), ("trained", "relu-avg")
             others = [("random", f"{a}-avg") for a in OTHERS]
@@ -421,7 +249,7 @@ class Evidence:
             return
         primary = table[table["source"] == BRODATZ].assign(all=0)
         means = primary[(primary["readout"] == "means") & (primary["label"] == "texture")]
-        self._seeds_alone(
+        self.of_seeds(
             "R10a",
             means,
             [twin("relu-avg"), *(twin(f"{a}-avg") for a in OTHERS)],
@@ -432,10 +260,10 @@ class Evidence:
         least = CHANCE + 3 * np.sqrt(CHANCE * (1 - CHANCE) / taught["n_test"])
         if (taught["accuracy"] > least).all():
             both = [twin("relu-avg"), twin("relu-avg", "trained on it")]
-            self._seeds_alone("R10b", means, both, "accuracy", gain)
+            self.of_seeds("R10b", means, both, "accuracy", gain)
         else:
             self.reasons["R10b"] = "training on textures failed: a trained network is at chance"
-        found = texture_points(self._tables)
+        found = texture_points(self.tables)
         if len(found) < FEWEST_CONFIGURATIONS:
             self.reasons["R11"] = (
                 f"needs {FEWEST_CONFIGURATIONS} configurations, there are {len(found)}"
@@ -448,4 +276,4 @@ class Evidence:
             self.reasons["R11"] = f"not decidable: mean accuracies ({said}) must be in .2 to .9"
             return
         c, a, b = (found[k].to_numpy() for k in ("c_lin", "texture", "digit"))
-        self._put("R11", difference_of_r2(c, a, b, self._n), int(found["seeds"].min()))
+        self.put("R11", difference_of_r2(c, a, b, self.n_resamples), int(found["seeds"].min()))

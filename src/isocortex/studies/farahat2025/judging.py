@@ -10,7 +10,8 @@ import pandas as pd
 
 from isocortex.claims import Claim, Judgement, Verdict, judge
 from isocortex.studies.farahat2025.claims import CLAIMS, CONFOUNDED, NEEDS, SIMULATIONS, TRAINED
-from isocortex.studies.farahat2025.evidence import Evidence, Tables
+from isocortex.studies.farahat2025.evidence import Evidence
+from isocortex.studies.farahat2025.intervals import Tables
 
 CHANCE = 0.1
 NO_DATA = "no real data: set ISOCORTEX_DATA to a folder with the recordings"

@@ -12,7 +12,7 @@ from isocortex.errors import UserError
 from isocortex.execution import Execution
 from isocortex.studies.base import Findings, Study, Tables
 from isocortex.studies.farahat2025.areas import MOST_PYRAMID, TANG, describe
-from isocortex.studies.farahat2025.claims import CLAIMS, EVIDENCE
+from isocortex.studies.farahat2025.claims import CLAIMS, EVIDENCE, SESSIONS
 from isocortex.studies.farahat2025.config import CONFIGURATIONS, Configuration
 from isocortex.studies.farahat2025.distances import distances, draws, reference_table
 from isocortex.studies.farahat2025.encoding import Encode
@@ -64,7 +64,7 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
             tables["selectivity"], load("ringach2002", data).cells(), DEPTH, chosen.resamples
         )
     tables["regression_contrasts"] = contrasts(tables, chosen.resamples)
-    found_data = [name for name in OPTIONAL if plan.has(name)]
+    found_data = [name for name in (*OPTIONAL, TANG, *SESSIONS) if plan.has(name)]
     if data is not None:
         found_data.append("recordings")
     if plan.source != "cifar10" and "cifar10" in found_data:
