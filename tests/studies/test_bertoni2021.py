@@ -45,7 +45,7 @@ PROMISED = {
     "contour_fits", "contour_contrasts", "contour_map", "filters", "pixels", "emergence",
     "networks", "lateral", "null", "strength", "field", "polar", "association", "paths",
     "streamlines", "spread", "comparison", "induced_lateral", "induced_contrast", "light",
-    "claim_parts", "calibration", "contour_sigma", "ablations", "corruption",
+    "claim_parts", "calibration", "contour_sigma", "ablations", "corruption", "fit_nulls", "shapes",
 }  # fmt: skip
 
 

@@ -1,8 +1,6 @@
-"""The figures of the study: functions of its tables alone."""
+"""Figures of the networks: functions of the study's tables alone."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -11,8 +9,7 @@ from matplotlib.figure import Figure as Drawing
 
 from isocortex.analyses import field_figures as draw
 from isocortex.measures.receptive_fields import fit_log, radial_profile
-from isocortex.studies.base import Figure, Tables
-from isocortex.studies.bertoni2021 import reference_figures as reference
+from isocortex.studies.base import Tables
 from isocortex.studies.bertoni2021.drawing import dots, few, judged
 
 ARM_NAMES = {
@@ -28,8 +25,9 @@ def lgn(tables: Tables) -> Drawing:
     pixels = tables["pixels"].query("layer == 'lgn' and arm == 'all'")
     seeds = sorted(pixels["seed"].unique())[:5]
     last = _last(tables["emergence"].query("arm == 'all'").dropna(subset=["q"]))
-    figure = Drawing(figsize=(10, 4.2), layout="constrained")
-    grid = figure.add_gridspec(2, max(3, len(seeds)) + 3)
+    figure = Drawing(figsize=(10.5, 4.6), layout="constrained")
+    columns = max(3, len(seeds))
+    grid = figure.add_gridspec(2, columns + 4, width_ratios=[1] * columns + [0.25] + [1] * 3)
     for column, seed in enumerate(seeds):
         one = pixels[pixels["seed"] == seed]
         image = _image(one)
@@ -59,9 +57,16 @@ def lgn(tables: Tables) -> Drawing:
     figure.suptitle(
         f"Filter in front: radial share Q {last['q'].mean():.2f} (noise 95 %"
         f" {last['q_95'].mean():.2f}), LoG r {last['log_r'].mean():.2f} (noise"
-        f" {last['r_95'].mean():.2f}), G1 {last['gate'].mean():+.2f}"
+        f" {last['r_95'].mean():.2f}), G1 {last['gate'].mean():+.2f}{_free(last)}"
     )
     return figure
+
+
+def _free(last: pd.DataFrame) -> str:
+    if "free_r" not in last:
+        return ""
+    r, level = last["free_r"].mean(), last["free_r_95"].mean()
+    return f"\nat a free centre LoG r {r:.2f} (noise {level:.2f}), without a verdict"
 
 
 def bank(tables: Tables) -> Drawing:
@@ -116,7 +121,7 @@ def field(tables: Tables) -> Drawing:
 
 def association(tables: Tables) -> Drawing:
     """Draw how activity spreads, and the strength along smooth paths."""
-    figure = Drawing(figsize=(12.5, 4.2), layout="constrained")
+    figure = Drawing(figsize=(12.5, 4.6), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(1.1, 1.1, 1))
     for axis, what in zip(axes[:2], ("learned", "overlap"), strict=True):
         spread, lines = (
@@ -134,7 +139,8 @@ def association(tables: Tables) -> Drawing:
             _curve(axes[2], per_seed, colour, line, marker, f"{what}, {side}")
     axes[2].set(xlabel="turn along the path (deg)", ylabel="strength / mean")
     axes[2].set_title("along smooth paths")
-    axes[2].legend(fontsize=8)
+    handles, labels = axes[2].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower right", ncols=4)
     means = judged(tables["association"]).groupby("what")["axial_share"].mean()
     figure.suptitle(
         f"Association field after 3 steps: {means['learned']:.0%} of the activity within 22.5° of"
@@ -283,104 +289,3 @@ def _curve(
 ) -> None:
     x = per_seed.columns.to_numpy(float)
     draw._line(axis, x, per_seed, colour, line, marker, label)
-
-
-def _figure(function: Callable[[Tables], Drawing], caption: str, *needs: str) -> Figure:
-    return Figure(function, caption, needs)
-
-
-FIGURES = {
-    "lgn": _figure(
-        lgn,
-        "The filter in front of each network (above) and its best Laplacian of Gaussian (below);"
-        " radial profile: mean weight of the pixels of equal distance over that of the centre."
-        " Q is the share of the variance that is radial; noise levels are those of blurred noise of"
-        " the same size.",
-        "pixels", "emergence",
-    ),
-    "bank": _figure(
-        bank,
-        "Filters of the first layer in the order of their contour orientation, each above its"
-        " fitted Gabor; * are not retained (r < .8). Each in its own scale of colours.",
-        "pixels", "filters",
-    ),
-    "emergence": _figure(
-        emergence,
-        "Filters over training: the steps are on a logarithmic scale that is linear up to the first"
-        " milestone. Mean and 95 % interval (Student's t) over seeds from three seeds on. Dotted:"
-        " 95 % of blurred noise.",
-        "emergence",
-    ),
-    "arms": _figure(
-        arms,
-        "Networks with and without the filter in front and lateral connections: each seed, and the"
-        " mean with its 95 % interval from three seeds on.",
-        "networks",
-    ),
-    "strength": _figure(
-        strength,
-        "Strength of the positive part of the kernel between units of different relative"
-        " orientation, over its mean, beside the overlap of the filters, the kernel after the"
-        " overlap was taken out by one slope, the untrained kernel and the correlation of responses"
-        " to white noise; grey: orientations permuted among units (first seed's mean over seeds)."
-        " Right: connections between like-oriented units by direction, the contour of the target"
-        " along 0°.",
-        "strength", "polar", "lateral",
-    ),
-    "field": _figure(
-        field,
-        "Preferred orientation of the connections around a contour at the origin: length is the"
-        " square root of coherence, colour the strength. Grey: circles tangent to the contour,"
-        " which a co-circular field follows. Mean over seeds.",
-        "field", "lateral",
-    ),
-    "association": _figure(
-        association,
-        "Activity after three steps of propagation from units of the first seed, in the frame of"
-        " the start (grey, logarithmic), streamlines of the preferred orientation of one start"
-        " (blue) and the arcs of Field, Hayes and Hess (dashed). Right: strength between two"
-        " elements of a path by the turn between them, with the second element along or across it;"
-        " mean and 95 % interval over seeds.",
-        "spread", "streamlines", "paths", "association",
-    ),
-    "comparison": _figure(
-        comparison,
-        "Kernels on positions and orientations as models of the learned kernel, after the mean over"
-        " directions was removed from each ring: fitted to one half of the units, tested on the"
-        " other, 20 splits. 0 is no model at all.",
-        "comparison",
-    ),
-    "codecs": _figure(
-        reference.codecs,
-        "Filters of the codecs, first seed, and radial share and gate of every seed. The gate is"
-        " passed above 0. Deterministic codecs: the price of distance mu makes the filter radial.",
-        "codecs", "codec_pixels", "spectral",
-    ),
-    "amplitude": _figure(
-        reference.amplitude_law,
-        "Amplitude spectrum of the filters of the codecs, mean over directions and seeds, beside"
-        " the amplitude law of the photographs' spectrum.",
-        "amplitude_profile", "amplitudes",
-    ),
-    "contours": _figure(
-        reference.contours,
-        "Edges of photographs around an edge at the origin whose contour lies along x: density of"
-        " like-oriented edges over the mean of all, and the agreement of the held-out photographs"
-        " with contour processes chosen on others, after the mean over directions was removed."
-        " Intervals: bootstrap over photographs.",
-        "contour_map", "contour_fits", "contour_statistics",
-    ),
-    "light": _figure(
-        reference.light,
-        "A photograph (its logarithm) with a ramp of light added; the responses of a filter to it"
-        " without the small ones, and the image whose filtered version is nearest to them. r:"
-        " correlation with the photograph before the light was added. A demonstration, not judged.",
-        "light",
-    ),
-    "induced": _figure(
-        induced,
-        "Connections that the filters of networks without a filter in front induce by their"
-        " overlap; grey points: banks of blurred random filters that pass the same selection.",
-        "induced_strength", "induced_contrast", "induced_control",
-    ),
-}  # fmt: skip

@@ -13,6 +13,7 @@ from isocortex.studies.bertoni2021.cells import CompareCells
 from isocortex.studies.bertoni2021.codecs import CODEC_ARMS, SpectralCodecs, TrainCodec
 from isocortex.studies.bertoni2021.config import ARMS, Configuration
 from isocortex.studies.bertoni2021.contours import Contours
+from isocortex.studies.bertoni2021.fit_nulls import FitNulls
 from isocortex.studies.bertoni2021.light import Light
 from isocortex.studies.bertoni2021.measuring import MeasureInduced, MeasureNetwork
 from isocortex.studies.bertoni2021.networks import Train
@@ -26,6 +27,9 @@ FILES = {
     "imagenet": "images/imagenet1000_samples_128px.zip",
     "ringach": "neural/ringach2002_v1_orientation.csv",
 }
+MOST_FITS = 1_000
+"""Filters of noise that Gabors are fitted to."""
+
 LARGEST = {"cifar10": (25_000, 5_000), "mnist": (60_000, 10_000)}
 
 
@@ -153,6 +157,20 @@ class Plan:
             data=self._data,
             data_checksum=self._checksum("ringach"),
         )
+
+    def fit_nulls(self, networks: list[Train]) -> list[FitNulls]:
+        """Return the steps that hold fits against their nulls; none for ablations."""
+        statistics = self._chosen.statistics
+        return [
+            self._execution.step(
+                FitNulls,
+                network=network,
+                draws=min(statistics.noise_filters, MOST_FITS),
+                copies=2 * statistics.surrogates,
+            )
+            for network in networks
+            if network.arm in self._chosen.training.arms
+        ]
 
     def robustness(self, networks: list[Train]) -> list[Robustness]:
         """Return the steps that test networks on images made worse; none for ablations."""

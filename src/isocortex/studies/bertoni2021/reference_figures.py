@@ -26,7 +26,12 @@ CONDITION_NAMES = {
     "periodic_phase": ("random phases, periodic", "C4", "v"),
     "white": ("white noise", "C3", "D"),
     "turned": ("turned by 45°", "C2", "^"),
+    "one_flank": ("photographs, one flank", "C5", "P"),
 }
+
+
+LESS_SHOWN = ("turned", "one_flank")
+"""Controls whose agreement with contour processes stands in the tables alone."""
 
 
 def codecs(tables: Tables) -> Drawing:
@@ -112,7 +117,7 @@ def contours(tables: Tables) -> Drawing:
     maps = _first_source(tables["contour_map"])
     fits = _first_source(tables["contour_fits"])
     statistics = _first_source(tables["contour_statistics"])
-    figure = Drawing(figsize=(13, 4.0), layout="constrained")
+    figure = Drawing(figsize=(13, 4.3), layout="constrained")
     axes = figure.subplots(1, 4, width_ratios=(1.15, 1.15, 1, 1))
     pair = ("photographs", "random_phase")
     levels = maps.loc[maps["condition"].isin(pair) & (np.hypot(maps["x"], maps["y"]) > 3), "like"]
@@ -131,6 +136,8 @@ def contours(tables: Tables) -> Drawing:
     rings = fits[(fits["r_max"] - fits["r_min"]).isin([4.0, 6.0])]
     for condition, (label, colour, marker) in CONDITION_NAMES.items():
         for family, line in (("direction", "-"), ("diffusion", ":")):
+            if condition in LESS_SHOWN:
+                continue
             one = rings[(rings["condition"] == condition) & (rings["family"] == family)]
             if len(one):
                 middle = (one["r_min"] + one["r_max"]) / 2
@@ -149,8 +156,48 @@ def contours(tables: Tables) -> Drawing:
                 title="solid: direction,\ndotted: diffusion")  # fmt: skip
     axes[3].axhline(1, color="0.5", lw=0.8)
     axes[3].set(xlabel="distance (px)", ylabel="axial ratio", title="co-axial edges")
-    axes[3].legend(fontsize=8)
+    handles, labels = axes[3].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower right", ncols=6, fontsize=9)
     figure.suptitle(_headline(fits, statistics))
+    return figure
+
+
+def calibration(tables: Tables) -> Drawing:
+    """Draw the sigma that is found against the known one, and that of the photographs."""
+    known, read = tables["calibration"], _first_source(tables["contour_sigma"])
+    read = read[read["condition"] == "photographs"]
+    rings = [(4.0, 8.0), (8.0, 14.0), (14.0, 20.0)]
+    figure = Drawing(figsize=(10.5, 4.2), layout="constrained")
+    axes = figure.subplots(1, 3, sharex=True, sharey=True)
+    said = []
+    for axis, (low, high) in zip(axes, rings, strict=True):
+        for kind, colour, line, marker in (
+            ("edge lists", "C0", "--", "o"), ("rendered", "C1", "-", "s"),
+        ):  # fmt: skip
+            rows = known[(known["kind"] == kind) & (known["r_min"] == low)]
+            found = rows[rows["r_max"] == high].groupby("sigma")["found"]
+            mean = found.mean()
+            reach = [mean - found.min(), found.max() - mean]
+            axis.errorbar(mean.index, mean, yerr=np.clip(reach, 0, None), color=colour, ls=line,
+                          marker=marker, ms=4, capsize=2, label=kind)  # fmt: skip
+        ends = [known["sigma"].min(), known["sigma"].max()]
+        axis.plot(ends, ends, color="0.5", lw=0.8)
+        here = read[(read["r_min"] == low) & (read["r_max"] == high)].iloc[0]
+        axis.axhline(here["found"], color="C2", ls=":", label="photographs")
+        value = "outside the curve" if np.isnan(here["sigma"]) else f"{here['sigma']:.3f}"
+        if not np.isnan(here["sigma"]):
+            axis.plot(here["sigma"], here["found"], color="C2", marker="D", ms=7)
+        said.append(f"{value} at {low:g}-{high:g} px")
+        axis.set(xscale="log", yscale="log", xlabel="known sigma (rad / √px)")
+        axis.set_title(f"edges {low:g}-{high:g} px apart")
+    ticks = sorted(known["sigma"].unique())
+    axes[0].set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes[0].set_yticks(ticks, [f"{t:g}" for t in ticks])
+    axes[0].minorticks_off()
+    axes[0].set_ylabel("sigma that fits best")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.suptitle(f"Turning sigma of contours in {read['source'].iloc[0]}: {', '.join(said)}")
     return figure
 
 

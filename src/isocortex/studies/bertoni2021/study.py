@@ -13,7 +13,7 @@ from isocortex.studies.bertoni2021.calibration import calibrated
 from isocortex.studies.bertoni2021.claims import CLAIMS, EVIDENCE
 from isocortex.studies.bertoni2021.codec_tables import codec_tables
 from isocortex.studies.bertoni2021.config import CONFIGURATIONS, Configuration
-from isocortex.studies.bertoni2021.figures import FIGURES
+from isocortex.studies.bertoni2021.gallery import FIGURES
 from isocortex.studies.bertoni2021.given import MeasureGiven, checkpoint_checksum
 from isocortex.studies.bertoni2021.judging import judge_all
 from isocortex.studies.bertoni2021.measuring import join
@@ -59,6 +59,8 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     compared = plan.cells(measures)
     if compared is not None:
         tables["cells"] = execution.run(("recorded cells",), compared)
+    nulls = plan.fit_nulls(networks)
+    tables |= join(execution.sweep(("nulls of fits",), nulls, lambda step: step.title))
     tested = execution.sweep(("corruption",), plan.robustness(networks), lambda step: step.title)
     if tested:
         tables["corruption"] = pd.concat(tested, ignore_index=True)
