@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,10 +61,20 @@ def png(level: int, size: int = 8) -> bytes:
     return buffer.getvalue()
 
 
-def write(folder: Path, recorded: xr.DataArray | None = None, unseen: int = 1) -> Written:
-    """Write the files; `unseen` further stimuli of the set were never shown."""
+def write(
+    folder: Path,
+    recorded: xr.DataArray | None = None,
+    unseen: int = 1,
+    pictures: Sequence[bytes] | None = None,
+    **columns: object,
+) -> Written:
+    """Write the files; `unseen` further stimuli of the set were never shown.
+
+    With `pictures` they are the images, and `columns` are added to the table.
+    """
     recorded = array() if recorded is None else recorded
-    n = 5 + unseen
+    pictures = [png(40 * i) for i in range(5 + unseen)] if pictures is None else pictures
+    n = len(pictures)
     out = Written(folder / "assy.nc", folder / "set.csv", folder / "set.zip", recorded)
     recorded.to_netcdf(out.assembly, engine="h5netcdf")
     table = pd.DataFrame(
@@ -73,10 +84,11 @@ def write(folder: Path, recorded: xr.DataArray | None = None, unseen: int = 1) -
             "filename": [f"im{i}.png" for i in range(n)],
             "objectName": [f"object{i % 2}" for i in range(n)],
             "rxy": np.linspace(0, 1, n),
+            **columns,
         }
     )
     table.sample(frac=1, random_state=1).to_csv(out.stimuli, index=False)
     with zipfile.ZipFile(out.images, "w", zipfile.ZIP_DEFLATED) as archive:
-        for i in range(n):
-            archive.writestr(f"im{i}.png", png(40 * i))
+        for i, picture in enumerate(pictures):
+            archive.writestr(f"im{i}.png", picture)
     return out

@@ -36,6 +36,9 @@ class PublicAssembly:
         Licence and citation.
     version : str
         Version of the netCDF in the storage; empty for the latest.
+    label : str
+        Column of the stimuli by which the splits of the public benchmark are stratified; empty for
+        plain ones.
     """
 
     files: tuple[str, str, str]
@@ -45,6 +48,7 @@ class PublicAssembly:
     regions: tuple[str, ...]
     card: Card
     version: str = ""
+    label: str = ""
 
 
 PUBLIC: dict[str, PublicAssembly] = {
@@ -68,6 +72,7 @@ PUBLIC: dict[str, PublicAssembly] = {
             "none stated: research use, do not republish",
             "Majaj, Hong, Solomon & DiCarlo, J Neurosci 35:13402-13418, 2015",
         ),
+        label="object_name",
     ),
     "FreemanZiemba2013": PublicAssembly(
         (
@@ -90,6 +95,7 @@ PUBLIC: dict[str, PublicAssembly] = {
             "Freeman, Ziemba, Heeger, Simoncelli & Movshon, Nat Neurosci 16:974-981, 2013",
         ),
         "W2vx7jdh9utZdVumHHarXa4L1zOrA8Fd",
+        "texture_type",
     ),
 }
 """Name -> files, checksums and terms."""
@@ -131,8 +137,7 @@ def read_public(
     entry = PUBLIC[name]
     if region is not None and region not in entry.regions:
         raise unknown("region", region, entry.regions)
-    where = Path(pooch.os_cache("isocortex")) / "brainscore" if folder is None else Path(folder)
-    missing = [file for file in entry.files if not (where / file).is_file()]
+    where, missing = public_files(name, folder)
     if missing and not download:
         raise UserError(
             f"{name} needs {', '.join(missing)} in '{where}'; put them there, or fetch them from "
@@ -148,6 +153,20 @@ def read_public(
         sha1=entry.sha1,
         card=entry.card,
     )
+
+
+def public_files(name: str, folder: str | os.PathLike[str] | None = None) -> tuple[Path, list[str]]:
+    """Return where the files of a public assembly shall lie, and which of them are missing.
+
+    Parameters
+    ----------
+    name : str
+        One of `PUBLIC`.
+    folder : path, optional
+        The cache folder of the user if not given.
+    """
+    where = Path(pooch.os_cache("isocortex")) / "brainscore" if folder is None else Path(folder)
+    return where, [file for file in PUBLIC[name].files if not (where / file).is_file()]
 
 
 def _fetch(entry: PublicAssembly, file: str, folder: Path) -> None:

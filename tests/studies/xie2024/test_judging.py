@@ -12,12 +12,12 @@ from scipy import stats
 from isocortex.claims import Verdict
 from isocortex.studies.xie2024.bodies import body
 from isocortex.studies.xie2024.claims import CLAIMS, CURVES, EVIDENCE, SPATIAL
+from isocortex.studies.xie2024.counted import Blocks, Gate
 from isocortex.studies.xie2024.judging import (
     NO_BASE,
+    NO_PUBLIC,
     NO_STAGES,
     NO_V4,
-    Blocks,
-    Gate,
     judge_all,
     share,
 )
@@ -51,7 +51,8 @@ def alignment(levels: dict[str, float], area: str = "V4 201025", noise: float = 
     )
     for row in pd.concat([known, untrained]).itertuples(index=False):
         level = levels.get(f"{row.task_set} {row.variant}", levels.get(row.task_set, 0.3))
-        for layer, best in (("layer1.1.relu:2", area == "EVC"), ("layer3.1.relu:2", area != "EVC")):
+        early = area in ("EVC", "V1", "V2") or (area == "V4" and row.task_set in SPATIAL)
+        for layer, best in (("layer1.1.relu:2", early), ("layer3.1.relu:2", not early)):
             rows.append(
                 row._asdict()
                 | {"area": area, "layer": layer, "best": best, "chosen": level}
@@ -162,6 +163,41 @@ def test_a_small_effect_of_the_right_sign_does_not_contradict() -> None:
             share = part.name.startswith("share")
             if part.test == "above" and part.threshold and not share:
                 assert part.against == 0, part.name
+
+
+def public(levels: dict[str, float], areas=("V1", "V2", "V4", "IT")) -> pd.DataFrame:
+    return pd.concat([alignment(levels, area) for area in areas], ignore_index=True)
+
+
+def test_with_all_public_regions_their_mean_decides() -> None:
+    good = {"category": 0.5, UNTRAINED: 0.2, **dict.fromkeys(SPATIAL, 0.48)}
+    bad = {"category": 0.5, UNTRAINED: 0.4, **dict.fromkeys(SPATIAL, 0.2)}
+    found = tables(alignment=alignment(bad), alignment_public=public(good))
+    judged = verdicts(found)
+    for name in ("X1", "X2", "X1-public", "X14-public", "X15-public"):
+        assert judged[name] is Verdict.SHOWN, name
+    judged = {j.claim.id: j for j in judge_all(tables(alignment_public=public(bad)), SEEDS, 200)}
+    assert judged["X1"].verdict is judged["X1-public"].verdict is Verdict.CONTRADICTED
+    assert judged["X1"].condition == "A is the mean of V1, V2, V4 and IT"
+
+
+def test_one_region_is_not_lost_in_the_mean_of_four() -> None:
+    good = {"category": 0.5, UNTRAINED: 0.2, **dict.fromkeys(SPATIAL, 0.48)}
+    weak = {"category": 0.5, UNTRAINED: 0.2, **dict.fromkeys(SPATIAL, 0.1)}
+    found = pd.concat([public(good, ("V1", "V2", "V4")), public(weak, ("IT",))], ignore_index=True)
+    judged = verdicts(tables(alignment_public=found))
+    assert judged["X1"] is Verdict.SHOWN
+    assert judged["X1-public"] is Verdict.CONTRADICTED
+
+
+def test_without_all_public_regions_the_sessions_decide() -> None:
+    bad = {"category": 0.5, UNTRAINED: 0.4, **dict.fromkeys(SPATIAL, 0.2)}
+    found = tables(alignment_public=public(bad, ("V4", "IT")))
+    judged = {j.claim.id: j for j in judge_all(found, SEEDS, 200)}
+    assert judged["X1"].verdict is Verdict.SHOWN
+    for name in ("X1-public", "X14-public", "X15-public"):
+        assert judged[name].verdict is Verdict.NOT_TESTED
+        assert NO_PUBLIC in judged[name].reason
 
 
 def test_few_seeds_test_nothing() -> None:

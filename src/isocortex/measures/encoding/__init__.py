@@ -1,7 +1,7 @@
 """Encoding models: recorded responses predicted from features of the stimuli, and scored."""
 
 from isocortex.measures.encoding.banded import banded_ridge_cv
-from isocortex.measures.encoding.brainscore import BrainScore, brain_score
+from isocortex.measures.encoding.brainscore import BrainScore, brain_score, internal_consistency
 from isocortex.measures.encoding.folds import as_folds, group_k_fold, k_fold, stratified_shuffle
 from isocortex.measures.encoding.layers import LayerChoice, best_layer
 from isocortex.measures.encoding.ols import ols_cv
@@ -45,6 +45,7 @@ __all__ = [
     "difference_interval",
     "feve",
     "group_k_fold",
+    "internal_consistency",
     "k_fold",
     "normalise",
     "ols_cv",

@@ -41,6 +41,29 @@ class BrainScore:
     encoding: Encoding
 
 
+def internal_consistency(repetitions: Array, *, n_splits: int = 10, seed: int = 1) -> float:
+    """Return the ceiling of Brain-Score's protocol.
+
+    The correlation of the means of random halves of the repetitions, ``2 r / (1 + r)``; median over
+    neuroids, mean over splits.
+
+    Parameters
+    ----------
+    repetitions : array, shape (repetitions, n, t)
+        Single trials, NaN where one was not shown.
+    n_splits : int
+        Random halves.
+    seed : int
+        Seed of the halves.
+
+    Raises
+    ------
+    UserError
+        As `split_half`.
+    """
+    return aggregate(spearman_brown(split_half(repetitions, n_splits=n_splits, seed=seed).splits))
+
+
 def brain_score(
     features: Array,
     targets: Array,
@@ -101,8 +124,7 @@ def brain_score(
     folds = stratified_shuffle(strata, n_splits, test_share=0.1, seed=seed)
     result = pls_cv(features, targets, folds=folds, n_components=n_components, gram=gram)
     if repetitions is not None:
-        halves = split_half(repetitions, n_splits=n_splits, seed=seed).splits
-        ceiling = aggregate(spearman_brown(halves))
+        ceiling = internal_consistency(repetitions, n_splits=n_splits, seed=seed)
     top = float("nan") if ceiling is None else float(ceiling)
     raw = result.aggregate()
     scores = to_torch(result.fold_scores).double().cpu().numpy()

@@ -25,7 +25,7 @@ TRANSLATION_SETS = ("distance", "rotation", "category", "identity")
 
 NATURAL = "no network is trained on natural images here; the comparison is reported, not judged"
 NOT_BUILT = {"X4"}
-STAGED = {"X6", "X7", "X8", "X14", "X15", "X16"}
+STAGED = {"X6", "X7", "X8", "X14", "X14-public", "X15", "X15-public", "X16"}
 """Claims that speak of the stages of a ResNet."""
 
 DIRECTION = "direction only"
@@ -39,6 +39,11 @@ def _above(name: str, text: str, threshold: float = 0.0) -> Part:
 def _share(name: str, text: str) -> Part:
     """Shares are contradicted below one half."""
     return Part(name, text, "above", 0.5)
+
+
+def _most(name: str, text: str) -> Part:
+    """At full scale shares must be above .8."""
+    return Part(name, text, "above", 0.8, against=0.5)
 
 
 def _alignment(region: str, name: str, where: str) -> tuple[Claim, Claim]:
@@ -254,9 +259,47 @@ CLAIMS: tuple[Claim, ...] = (
     *_alignment("-IT", "IT", " with human IT"),
 )
 
+PUBLIC_CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "X1-public",
+        "Spatially trained networks align better than untrained ones with each of V1, V2, V4, IT",
+        DIRECTION,
+        tuple(
+            _above(f"{region} {s} - untrained, public", f"{region}: {s} minus untrained")
+            for region in ("V1", "V2", "V4", "IT")
+            for s in SPATIAL
+        ),
+        SEEDS,
+        "code",
+    ),
+    Claim(
+        "X14-public",
+        "V1 maps no later than V2, and V2 no later than IT",
+        "table of layers",
+        (_most("share V1 <= V2 <= IT, public", "share of networks in that order"),),
+        SEEDS,
+        "code",
+    ),
+    Claim(
+        "X15-public",
+        "Macaque IT does not map to the last stage; V4 earlier in spatial than category networks",
+        "table of layers",
+        (
+            _most("share IT before layer4, public", "share of networks with IT before layer4"),
+            _above("V4 stage category - spatial, public", "stage of V4: category minus spatial"),
+        ),
+        SEEDS,
+        "code",
+    ),
+)
+"""Claims about public assemblies, which the full preset asks for."""
+
+CLAIMS = (*CLAIMS, *PUBLIC_CLAIMS)
+
 EVIDENCE = {
     **dict.fromkeys(("X1", "X2", "X3", "X13", "X15", "X17"), "alignment"),
     **dict.fromkeys(("X1-EVC", "X1-IT", "X2-EVC", "X2-IT", "X14"), "alignment_human"),
+    **dict.fromkeys(("X1-public", "X14-public", "X15-public"), "alignment_public"),
     "X5": "curves",
     **dict.fromkeys(("X6", "X7", "X8", "X16"), "cka"),
     **dict.fromkeys(("X9a", "X9b", "X10", "X11", "X11-direct", "X12"), "decoding"),

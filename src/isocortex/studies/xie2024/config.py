@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from isocortex.errors import UserError, unknown
 from isocortex.training.latent_tasks import tasks_of
 
 
@@ -106,6 +107,13 @@ class Alignment(_Part):
     components: Annotated[int, pydantic.Field(ge=1)] = 25
     blocks: Literal["last", "every"] = "last"
     """Candidate layers of a ResNet: the last block of each stage, or every block and the head."""
+    public: list[str] = []
+    """Regions of public Brain-Score assemblies, as NAME.REGION. With files of all four of
+    `public_alignment.REGIONS` their mean is A; else V4 of the sessions."""
+    public_folder: str | None = None
+    """Where their files lie; the cache folder of the user if not given."""
+    inner_splits: Annotated[int, pydantic.Field(ge=2)] = 3
+    """Folds of the training images of a public assembly, on which a layer is chosen."""
 
 
 class Decoding(_Part):
@@ -131,6 +139,16 @@ class Configuration(_Part):
 
 
 _FINE = Alignment(curve_splits=10, blocks="every")
+_PUBLIC = _FINE.model_copy(
+    update={
+        "public": [
+            "FreemanZiemba2013.V1",
+            "FreemanZiemba2013.V2",
+            "MajajHong2015.V4",
+            "MajajHong2015.IT",
+        ]
+    }
+)
 _MANY = Decoding(images=2_000, inner_folds=5)
 
 CONFIGURATIONS = {
@@ -189,7 +207,7 @@ CONFIGURATIONS = {
             category_grades=[1, 2, 4, 8],
             data_sizes=[10_000, 100_000, 1_000_000],
         ),
-        alignment=_FINE,
+        alignment=_PUBLIC,
         decoding=_MANY,
     ),
 }
@@ -206,3 +224,39 @@ CONFIGURATIONS["full-resnet50"] = CONFIGURATIONS["full"].model_copy(
 whose 80 networks would take two cores most of a day: 48 px and 1,200 steps, after which distance,
 translation and category are learned and rotation is not, as with 4,000. The scenes of ``full`` are
 ours, not those of ThreeDWorld."""
+
+
+def check(chosen: Configuration) -> None:
+    """Refuse a configuration whose parts do not fit each other.
+
+    Raises
+    ------
+    UserError
+        In one line, with the field that mends it.
+    """
+    for name in ("sessions", "curve_sessions"):
+        if len(getattr(chosen.alignment, name)) < 2:
+            raise UserError(
+                f"alignment.{name} names fewer than two sessions; a layer is chosen on other "
+                "sessions, so name at least two"
+            )
+        for session in getattr(chosen.alignment, name):
+            known = ("190923", "201025", "210225", "210325")
+            if session not in known:
+                raise unknown("V4 session", session, known)
+    for field, sets in (
+        ("category_sets", chosen.variability.category_sets),
+        ("translation_sets", chosen.variability.translation_sets),
+        ("direct_sets", chosen.variability.direct_sets),
+    ):
+        lacking = [s for s in sets if s not in chosen.networks.task_sets]
+        if lacking:
+            raise UserError(
+                f"variability.{field} names {', '.join(lacking)}, which networks.task_sets lacks; "
+                "contrasts need both"
+            )
+    if chosen.cka_images > chosen.scenes.test_images:
+        raise UserError(
+            f"cka_images={chosen.cka_images} is more than scenes.test_images="
+            f"{chosen.scenes.test_images}"
+        )

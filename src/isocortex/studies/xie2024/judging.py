@@ -26,12 +26,13 @@ from isocortex.studies.xie2024.claims import (
     STAGED,
     TRANSLATION_SETS,
 )
+from isocortex.studies.xie2024.counted import LEVEL, Blocks, Draw, Gate
 from isocortex.studies.xie2024.given import GIVEN
 from isocortex.studies.xie2024.networks import UNTRAINED
+from isocortex.studies.xie2024.public_alignment import REGIONS, complete
 
 Tables = Mapping[str, pd.DataFrame]
 Intervals = dict[str, Interval]
-LEVEL = 0.95
 ROLES = ("deep", "pooled")
 """Of decoded layers: layer4 and avgpool of a ResNet, or what stands for them."""
 
@@ -39,6 +40,8 @@ REFERENCE = "everything"
 """The networks that others are compared with as a reference, at full variability."""
 
 NO_V4 = "no V4 recordings: set ISOCORTEX_DATA"
+NO_PUBLIC = "no files of public assemblies of V1, V2, V4 and IT, which the preset full asks for"
+FOUR = "A is the mean of V1, V2, V4 and IT"
 NO_HUMAN = "no 92 objects: set ISOCORTEX_DATA"
 NO_BASE = "category networks are not above untrained ones, so that there is nothing to reach"
 NO_STAGES = "the networks have no stages like those of a ResNet, which the claim speaks of"
@@ -51,7 +54,7 @@ def judge_all(tables: Tables, n_seeds: int, resamples: int) -> list[Judgement]:
     ----------
     tables : mapping of str to DataFrame
         ``training``, ``decoding``, ``cka`` and, with recordings, ``alignment``, ``curves``,
-        ``alignment_human``.
+        ``alignment_human``, ``alignment_public``. With all four public regions their mean is A.
     n_seeds : int
         Trainings of each kind.
     resamples : int
@@ -60,9 +63,15 @@ def judge_all(tables: Tables, n_seeds: int, resamples: int) -> list[Judgement]:
     gate = Gate(tables["training"])
     intervals: Intervals = {}
     reasons: dict[str, str] = {}
-    if "alignment" in tables:
-        _alignment(gate(tables["alignment"]), "A", "", intervals, reasons)
-        _few_and_more(gate(tables["alignment"]), intervals)
+    public = tables.get("alignment_public")
+    if public is not None and complete(public):
+        _public(gate(public), intervals)
+        deciding = public
+    else:
+        deciding = tables.get("alignment")
+    if deciding is not None:
+        _alignment(gate(deciding), "A", "", intervals, reasons)
+        _few_and_more(gate(deciding), intervals)
     if "curves" in tables:
         _curves(gate(tables["curves"]), intervals)
     if "alignment_human" in tables:
@@ -73,29 +82,6 @@ def judge_all(tables: Tables, n_seeds: int, resamples: int) -> list[Judgement]:
     _cka(tables["cka"], gate, intervals, resamples)
     _decoding(tables["decoding"], intervals)
     return [_judged(claim, intervals, reasons, tables, gate, n_seeds) for claim in CLAIMS]
-
-
-class Gate:
-    """Lets networks through that have learned something; those that have not are named."""
-
-    def __init__(self, training: pd.DataFrame) -> None:
-        trained = training[training["task_set"] != UNTRAINED]
-        share = trained.groupby(["task_set", "variant", "seed"])["learned"].all()
-        self._failed = {key for key, good in share.items() if not good}
-
-    @property
-    def failed(self) -> list[str]:
-        """Networks that did not learn."""
-        return sorted(f"{s} {v} seed {n}" for s, v, n in self._failed)
-
-    def learned(self, task_set: str, variant: str, seed: int) -> bool:
-        """Return whether a network is counted."""
-        return (task_set, variant, seed) not in self._failed
-
-    def __call__(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of `table` whose networks are counted."""
-        keys = zip(table["task_set"], table["variant"], table["seed"], strict=True)
-        return table[[self.learned(*key) for key in keys]]
 
 
 def _judged(
@@ -113,13 +99,17 @@ def _judged(
         return judge(claim, {}, n_seeds=n_seeds, reason=NO_STAGES)
     if claim.id in reasons:
         return judge(claim, {}, n_seeds=n_seeds, reason=reason)
-    if "alignment" not in tables and any("A" in part.name.split() for part in claim.parts):
-        reason = NO_V4
-    if "alignment_human" not in tables and (claim.id == "X14" or "-" in claim.id):
-        reason = NO_HUMAN
-    counted = EVIDENCE[claim.id] != "decoding" and gate.failed
+    evidence = EVIDENCE[claim.id]
+    lacking = {"alignment": NO_V4, "curves": NO_V4, "alignment_human": NO_HUMAN}
+    if evidence not in tables:
+        reason = lacking.get(evidence, "")
+    if evidence == "alignment_public" and not complete(tables.get(evidence)):
+        reason = NO_PUBLIC
+    counted = evidence != "decoding" and gate.failed
     condition = f"without {len(gate.failed)} networks that did not learn" if counted else ""
-    if EVIDENCE[claim.id] == "decoding":
+    if evidence in ("alignment", "curves") and complete(tables.get("alignment_public")):
+        condition = "; ".join(filter(None, (condition, FOUR)))
+    if evidence == "decoding":
         condition = _layers_meant(tables["decoding"])
     return judge(claim, intervals, n_seeds=n_seeds, condition=condition, reason=reason)
 
@@ -221,6 +211,28 @@ def _stages(tables: Tables, gate: Gate, intervals: Intervals) -> None:
         _put(intervals, "V4 stage category - spatial", _by_seed(stages, "category") - spatial)
 
 
+def _public(table: pd.DataFrame, intervals: Intervals) -> None:
+    """X1 of each region, X14 and X15, of public assemblies."""
+    for region in REGIONS:
+        chosen = _chosen(table[table["area"] == region])
+        untrained = _by_seed(chosen, UNTRAINED)
+        for s in SPATIAL:
+            own = _by_seed(chosen, s)
+            _put(intervals, f"{region} {s} - untrained, public", own - untrained)
+    best = table[table["best"] & (table["variant"] == "full")].dropna(subset="stage")
+    trained = best[~best["task_set"].isin(("pixels", UNTRAINED))]
+    if trained.empty:
+        return
+    depth = trained.pivot_table(index=["task_set", "seed"], columns="area", values="stage")
+    v1, v2, it = depth["V1"], depth["V2"], depth["IT"]
+    intervals["share V1 <= V2 <= IT, public"] = share((v1 <= v2) & (v2 <= it))
+    intervals["share IT before layer4, public"] = share(it < 4)
+    stages = best[best["area"] == "V4"].assign(value=best["stage"])
+    spatial = pd.concat([_by_seed(stages, s) for s in SPATIAL], axis=1).mean(axis=1)
+    late = _by_seed(stages, "category") - spatial
+    _put(intervals, "V4 stage category - spatial, public", late)
+
+
 def share(yes: pd.Series) -> Interval:
     """Return a share with Wilson's interval."""
     n, hits = len(yes), int(yes.sum())
@@ -265,72 +277,6 @@ def _cka(table: pd.DataFrame, gate: Gate, intervals: Intervals, resamples: int) 
                     )
                 ),
             )
-
-
-Group = tuple[str, str]
-Draw = Callable[[str, Group, Group], float]
-
-
-class Blocks:
-    """The matrix of CKA between networks at the last block of each stage, drawn over networks.
-
-    Layers of a stage stand in the table in order of depth.
-    """
-
-    def __init__(self, table: pd.DataFrame, gate: Gate) -> None:
-        self._members: dict[Group, list[int]] = {}
-        names: dict[tuple[str, str, int], int] = {}
-        for side in "ab":
-            for key in zip(
-                table[f"task_set_{side}"], table[f"variant_{side}"], table[f"seed_{side}"],
-                strict=True,
-            ):  # fmt: skip
-                if gate.learned(*key) and key not in names:
-                    names[key] = len(names)
-                    self._members.setdefault((key[0], key[1]), []).append(names[key])
-        self._matrix: dict[str, np.ndarray] = {}
-        for stage, rows in table.groupby("stage"):
-            rows = rows[rows["layer"] == rows["layer"].iloc[-1]]
-            matrix = np.full((len(names), len(names)), np.nan)
-            for row in rows.itertuples(index=False):
-                a = names.get((row.task_set_a, row.variant_a, row.seed_a))
-                b = names.get((row.task_set_b, row.variant_b, row.seed_b))
-                if a is not None and b is not None:
-                    matrix[a, b] = matrix[b, a] = row.cka
-            self._matrix[f"layer{stage:.0f}"] = matrix
-
-    def has(self, *groups: Group) -> bool:
-        """Return whether all of these groups have networks."""
-        return all(self._members.get(group) for group in groups)
-
-    def mean(self, layer: str, a: Group, b: Group, drawn: Mapping[Group, Sequence[int]]) -> float:
-        """Return the mean CKA over pairs of drawn networks that are not one and the same."""
-        block = self._matrix[layer][np.ix_(drawn[a], drawn[b])]
-        return float(np.nanmean(block)) if np.isfinite(block).any() else float("nan")
-
-    def interval(self, statistic: Callable[[Draw], float], resamples: int) -> Interval:
-        """Return a statistic with its percentile interval over networks drawn within groups."""
-        rng = np.random.default_rng(0)
-
-        def value(drawn: Mapping[Group, Sequence[int]]) -> float:
-            return statistic(lambda layer, a, b: self.mean(layer, a, b, drawn))
-
-        estimate = value(self._members)
-        draws = np.array(
-            [
-                value({g: rng.choice(m, len(m)).tolist() for g, m in self._members.items()})
-                for _ in range(resamples)
-            ]
-        )
-        fewest = min(len(m) for m in self._members.values())
-        kept = draws[np.isfinite(draws)]
-        if fewest < 2 or len(kept) < resamples / 2:
-            return Interval(estimate, np.nan, np.nan, LEVEL, fewest, "percentile over networks")
-        low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return Interval(
-            estimate, float(low), float(high), LEVEL, fewest, "percentile over networks",
-            resamples - len(kept),
-        )  # fmt: skip
 
 
 def _decoding(table: pd.DataFrame, intervals: Intervals) -> None:

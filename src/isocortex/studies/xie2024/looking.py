@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from isocortex.execution import Step
 from isocortex.grams import BLOCK_BYTES, Scaling, summed
+from isocortex.models.preprocessing import Preprocess
 from isocortex.recording import grams
+from isocortex.stimuli import StimulusSet
 from isocortex.studies.xie2024.given import Given
 from isocortex.studies.xie2024.measuring import PIXELS, Grams
 from isocortex.studies.xie2024.networks import Train
+
+BATCH = 128
+"""Images in a forward pass."""
 
 
 class Looking(Step):
@@ -45,17 +52,29 @@ class Looking(Step):
             return {"task_set": PIXELS, "variant": "full", "seed": 0}
         return self.observer.identity
 
-    def read(self, shown: Tensor, scaling: Scaling = "none") -> Grams:
-        """Return the Gram of every layer over images (n, 3, size, size)."""
+    def read(
+        self,
+        shown: Tensor | StimulusSet,
+        scaling: Scaling = "none",
+        transform: Callable[[Tensor], Tensor] | None = None,
+    ) -> Grams:
+        """Return the Gram of every layer over images, which fill the input after `transform`."""
         if self.observer is None:
+            fill = Preprocess((3, self.size, self.size), resize=(self.size, self.size))
+            batches = shown.batches(BATCH) if isinstance(shown, StimulusSet) else shown.split(BATCH)
+            flat = torch.cat(
+                [fill(b if transform is None else transform(b)).flatten(1) for b in batches]
+            )
             read = summed(
-                lambda start, stop: shown.flatten(1)[:, start:stop],
-                len(shown),
-                shown[0].numel(),
+                lambda start, stop: flat[:, start:stop],
+                *flat.shape,
                 scaling=scaling,
                 double=True,
                 byte_budget=BLOCK_BYTES,
             )
             return {PIXELS: read.values.numpy()}
         model = self.observer.model(self.at_step)
-        return dict(grams(model, shown, self.layers, scaling=scaling, batch_size=128))
+        made = grams(
+            model, shown, self.layers, scaling=scaling, batch_size=BATCH, transform=transform
+        )
+        return dict(made)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from isocortex import data as data_room
-from isocortex.errors import UserError, unknown
+from isocortex.errors import UserError
 from isocortex.execution import Execution
 from isocortex.stimuli.scenes import SceneSpec
 from isocortex.studies.xie2024.alignment import Align, Share
@@ -18,6 +18,7 @@ from isocortex.studies.xie2024.config import Configuration
 from isocortex.studies.xie2024.given import Given
 from isocortex.studies.xie2024.measuring import Compare, Decode, Generalise
 from isocortex.studies.xie2024.networks import UNTRAINED, Train
+from isocortex.studies.xie2024.public_alignment import AlignPublic, available, files_of
 from isocortex.studies.xie2024.scenes import SceneImages, meshes
 from isocortex.training.devices import chosen_device
 from isocortex.training.latent_tasks import TASK_SETS, tasks_of
@@ -55,6 +56,10 @@ class Plan:
         self._checksums = checksums
         scenes = chosen.scenes
         self.body = body(chosen.networks.body, scenes.size, tuple(chosen.networks.layers))
+        self.public, self.missing = available(
+            chosen.alignment.public, chosen.alignment.public_folder
+        )
+        checksums.update(files_of(self.public))
         self.given = [Given.of(path) for path in chosen.networks.given]
         checksums.update({str(given.path): given.checksum for given in self.given})
         self._objects = cast(
@@ -280,10 +285,7 @@ class Plan:
         files += [OBJECTS92] if human else []
         return self._execution.step(
             Align,
-            network=network if isinstance(network, Train) else None,
-            given=network if isinstance(network, Given) else None,
-            layers=self._mapped(network),
-            size=self._chosen.scenes.size if network is None else network.size,
+            **self._looking(network),
             sessions=sessions,
             splits=alignment.splits if at_step is None else alignment.curve_splits,
             components=alignment.components,
@@ -292,6 +294,32 @@ class Plan:
             checksums={file: self._checksums[file] for file in files},
             at_step=at_step,
         )
+
+    def align_public(
+        self, network: Train | Given | None, at_step: int | None = None
+    ) -> AlignPublic:
+        """Return the step that scores a network on the public assemblies that are there."""
+        alignment = self._chosen.alignment
+        return self._execution.step(
+            AlignPublic,
+            **self._looking(network),
+            regions=self.public,
+            splits=alignment.splits if at_step is None else alignment.curve_splits,
+            inner_splits=alignment.inner_splits,
+            components=alignment.components,
+            folder=alignment.public_folder,
+            checksums=files_of(self.public),
+            at_step=at_step,
+        )
+
+    def _looking(self, network: Train | Given | None) -> dict[str, Any]:
+        """Return the fields that say who looks, and through which layers."""
+        return {
+            "network": network if isinstance(network, Train) else None,
+            "given": network if isinstance(network, Given) else None,
+            "layers": self._mapped(network),
+            "size": self._chosen.scenes.size if network is None else network.size,
+        }
 
     def generalise(self, network: Train) -> Generalise:
         """Return the step that tests a network beyond its training images."""
@@ -356,40 +384,4 @@ class Plan:
             layers=list(self.body.compared),
             images=self.held_out(),
             count=self._chosen.cka_images,
-        )
-
-
-def check(chosen: Configuration) -> None:
-    """Refuse a configuration whose parts do not fit each other.
-
-    Raises
-    ------
-    UserError
-        In one line, with the field that mends it.
-    """
-    for name in ("sessions", "curve_sessions"):
-        if len(getattr(chosen.alignment, name)) < 2:
-            raise UserError(
-                f"alignment.{name} names fewer than two sessions; a layer is chosen on other "
-                "sessions, so name at least two"
-            )
-        for session in getattr(chosen.alignment, name):
-            known = ("190923", "201025", "210225", "210325")
-            if session not in known:
-                raise unknown("V4 session", session, known)
-    for field, sets in (
-        ("category_sets", chosen.variability.category_sets),
-        ("translation_sets", chosen.variability.translation_sets),
-        ("direct_sets", chosen.variability.direct_sets),
-    ):
-        lacking = [s for s in sets if s not in chosen.networks.task_sets]
-        if lacking:
-            raise UserError(
-                f"variability.{field} names {', '.join(lacking)}, which networks.task_sets lacks; "
-                "contrasts need both"
-            )
-    if chosen.cka_images > chosen.scenes.test_images:
-        raise UserError(
-            f"cka_images={chosen.cka_images} is more than scenes.test_images="
-            f"{chosen.scenes.test_images}"
         )

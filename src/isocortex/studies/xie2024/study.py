@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +10,10 @@ import pandas as pd
 from isocortex.execution import Execution
 from isocortex.studies.base import Findings, Study, Tables
 from isocortex.studies.xie2024.claims import CLAIMS, EVIDENCE
-from isocortex.studies.xie2024.config import CONFIGURATIONS, Configuration
+from isocortex.studies.xie2024.config import CONFIGURATIONS, Configuration, check
 from isocortex.studies.xie2024.figures import FIGURES
 from isocortex.studies.xie2024.judging import judge_all
+from isocortex.studies.xie2024.looking import Looking
 from isocortex.studies.xie2024.networks import Train
 from isocortex.studies.xie2024.overview import (
     bits_per_image,
@@ -20,7 +21,9 @@ from isocortex.studies.xie2024.overview import (
     montage,
     training_table,
 )
-from isocortex.studies.xie2024.plan import FULL, Plan, check
+from isocortex.studies.xie2024.plan import FULL, Plan
+from isocortex.studies.xie2024.public_alignment import DECIDES, complete
+from isocortex.studies.xie2024.published import beside_published
 
 
 def steps(configuration: Configuration, data: Path | None, execution: Execution) -> Findings:
@@ -60,37 +63,45 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     found = execution.sweep(("generalise",), tested, lambda step: step.title)
     tables["generalisation"] = pd.concat(found, ignore_index=True)
     tables["cka"] = plan.body.staged(execution.run(("compare",), plan.compare(networks)))
-    tables |= _aligned(plan, networks, execution, notes)
+    tables |= aligned(plan, networks, execution, notes)
     for network in networks:
         network.clear_workspace()
     judgements = judge_all(tables, configuration.networks.seeds, configuration.resamples)
     return Findings(tables, judgements, checksums, tuple(notes))
 
 
-def _aligned(plan: Plan, networks: list[Train], execution: Execution, notes: list[str]) -> Tables:
+def aligned(plan: Plan, networks: list[Train], execution: Execution, notes: list[str]) -> Tables:
     """Score networks and snapshots on the recordings that are there."""
     looked_at = (None, *networks, *plan.given)
+    notes += plan.missing
+
+    def sweep(title: str, steps: Sequence[Looking]) -> pd.DataFrame:
+        each = execution.sweep((title,), steps, lambda step: step.title)
+        bodies = map(plan.body_of, (step.observer for step in steps))
+        staged = [body.staged(table) for body, table in zip(bodies, each, strict=True)]
+        return pd.concat(staged, ignore_index=True)
+
+    tables: Tables = {}
     scored = [step for step in map(plan.align, looked_at) if step is not None]
-    if not scored:
-        notes.append("no data folder: nothing is aligned with recordings (set ISOCORTEX_DATA)")
-        return {}
-    each = execution.sweep(("align",), scored, lambda step: step.title)
-    found = pd.concat(
-        [plan.body_of(n).staged(table) for n, table in zip(looked_at, each, strict=True)]
-    )
-    recorded = found["area"].str.startswith("V4")
-    tables: Tables = {
-        "alignment": found[recorded].reset_index(drop=True),
-        "alignment_human": found[~recorded].reset_index(drop=True),
-    }
-    shares = execution.sweep(("shared variance",), plan.shares(networks), lambda step: step.title)
-    if shares:
-        tables["shared_variance"] = pd.concat(shares, ignore_index=True)
+    if scored:
+        found = sweep("align", scored)
+        recorded = found["area"].str.startswith("V4")
+        tables["alignment"] = found[recorded].reset_index(drop=True)
+        tables["alignment_human"] = found[~recorded].reset_index(drop=True)
+        shares = execution.sweep(("shared variance",), plan.shares(networks), lambda s: s.title)
+        if shares:
+            tables["shared_variance"] = pd.concat(shares, ignore_index=True)
+    else:
+        notes.append("no data folder: nothing is aligned with its recordings (set ISOCORTEX_DATA)")
+    if plan.public:
+        found = sweep("align public", [plan.align_public(who) for who in looked_at])
+        tables |= {"alignment_public": found, "published_stages": beside_published(found)}
+        notes.append(DECIDES[complete(found)])
     snapshots = [(n, at) for n in networks for at in n.snapshot_steps]
-    if snapshots:
-        curves = [step for n, at in snapshots if (step := plan.align(n, at)) is not None]
-        over_time = execution.sweep(("align snapshots",), curves, lambda step: step.title)
-        tables["curves"] = _curves(networks, pd.concat(over_time, ignore_index=True))
+    align = plan.align_public if complete(tables.get("alignment_public")) else plan.align
+    curves = [step for n, at in snapshots if (step := align(n, at)) is not None]
+    if curves:
+        tables["curves"] = _curves(networks, sweep("align snapshots", curves))
         tables["curve_correlations"] = curve_correlations(tables["curves"])
     return tables
 
@@ -132,7 +143,9 @@ STUDY = Study(
     notes=(
         "A is the mean over V4 sessions of the median over neurons of Pearson r, by partial least"
         " squares on held-out images, at the layer that the other sessions chose; raw, since three"
-        " of the four sessions have no repeats. Human areas are scored by the mean Spearman"
+        " of the four sessions have no repeats. With the files of public assemblies of V1, V2, V4"
+        " and IT (preset full) it is their mean of (r / ceiling)^2, at the layer that inner folds"
+        " of the training images choose. Human areas are scored by the mean Spearman"
         " correlation with each subject's distances, at the layer that the other half of the images"
         " chose. Performance is 1 - loss / loss of the best constant on held-out images with"
         " backgrounds that no network has seen. A network that learned nothing (the summed loss of"
