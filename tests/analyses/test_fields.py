@@ -74,4 +74,6 @@ def test_mistakes_are_said_in_a_line(capsys: pytest.CaptureFixture[str], tmp_pat
     assert "5 px or more" in capsys.readouterr().err
     assert main(["fields", "isocortex:half", *out, "--banks", "0"]) == 2
     assert "--banks is 0" in capsys.readouterr().err
+    assert main(["fields", "isocortex:rnet-relu-max", *out, *QUICK, "--device", "nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

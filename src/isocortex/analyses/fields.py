@@ -60,12 +60,15 @@ class FieldSettings:
     control_banks : int
         Banks of blurred random filters.
     seed : int
+    device : str
+        Where the Gabors of the filters and of their copies are fitted.
     """
 
     surrogates: int = 20
     permutations: int = 2000
     control_banks: int = 20
     seed: int = 0
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -205,6 +208,7 @@ def measure_first_layer(filters: Tensor, settings: FieldSettings) -> Tables:
         outside=outside.numpy(),
         surrogates=settings.surrogates,
         seed=settings.seed,
+        device=settings.device,
     )
     chosen = choose(table)
     table["chosen"] = np.isin(table["unit"], chosen.units)

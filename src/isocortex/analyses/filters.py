@@ -9,10 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from isocortex.arrays import Array
 from isocortex.errors import UserError, unknown
 from isocortex.measures.receptive_fields import fit_gabor, gabor_null
 from isocortex.measures.receptive_fields.nulls import noise
 from isocortex.measures.tuning import bandwidth
+from isocortex.recording.devices import usable_device
 
 FEWEST = 8
 """Retained filters below which nothing is concluded about lateral connections."""
@@ -96,7 +98,12 @@ def principal_colour(filters: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fit_filters(
-    filters: np.ndarray, *, outside: np.ndarray | None = None, surrogates: int = 20, seed: int = 0
+    filters: np.ndarray,
+    *,
+    outside: np.ndarray | None = None,
+    surrogates: int = 20,
+    seed: int = 0,
+    device: str = "cpu",
 ) -> pd.DataFrame:
     """Fit Gabors to filters and to surrogates of each, and say which are retained.
 
@@ -110,6 +117,8 @@ def fit_filters(
         Copies of each filter with random phases.
     seed : int
         Of the surrogates.
+    device : str
+        Where Gabors are fitted.
 
     Returns
     -------
@@ -119,33 +128,38 @@ def fit_filters(
         (cycles/px), `phase` (deg), `sigma_u`, `sigma_v`, `x`, `y` (px), `n_x`, `n_y`, `odd`,
         `circular_variance`, `bandwidth` (deg, half-width at 1 / sqrt(2)), `outside`, `retained`.
     """
-    fit = fit_gabor(filters.astype(np.float64))
-    null = gabor_null(filters.astype(np.float64), "phase", surrogates, seed)
+    bank = torch.from_numpy(filters.astype(np.float64)).to(usable_device(device))
+    fit = fit_gabor(bank)
+    null = np.asarray(gabor_null(bank, "phase", surrogates, seed).cpu())
+
+    def plain(values: Array) -> np.ndarray:
+        return np.asarray(values.cpu() if isinstance(values, Tensor) else values)
+
     share = np.zeros(len(filters)) if outside is None else np.asarray(outside)
     table = pd.DataFrame(
         {
             "unit": np.arange(len(filters)),
-            "r": fit.r,
+            "r": plain(fit.r),
             "surrogate_r": null.mean(axis=0),
             "surrogate_95": np.quantile(null, 0.95, axis=0),
-            "gain": fit.r - null.mean(axis=0),
-            "orientation": fit.orientation_deg,
-            "frequency": fit.frequency,
-            "phase": fit.phase_deg,
-            "sigma_u": fit.sigma_u,
-            "sigma_v": fit.sigma_v,
-            "x": fit.x,
-            "y": fit.y,
-            "n_x": fit.n_x,
-            "n_y": fit.n_y,
-            "odd": fit.odd,
+            "gain": plain(fit.r) - null.mean(axis=0),
+            "orientation": plain(fit.orientation_deg),
+            "frequency": plain(fit.frequency),
+            "phase": plain(fit.phase_deg),
+            "sigma_u": plain(fit.sigma_u),
+            "sigma_v": plain(fit.sigma_v),
+            "x": plain(fit.x),
+            "y": plain(fit.y),
+            "n_x": plain(fit.n_x),
+            "n_y": plain(fit.n_y),
+            "odd": plain(fit.odd),
         }
     )
     frequency = table["frequency"].to_numpy()
     table["circular_variance"] = circular_variance(filters, frequency)
     table["bandwidth"] = filter_bandwidth(filters, frequency)
     table["outside"] = share
-    table["retained"] = fit.retained & (share <= COLOUR)
+    table["retained"] = plain(fit.retained) & (share <= COLOUR)
     return table
 
 

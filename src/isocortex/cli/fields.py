@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from isocortex.analyses.cells import number
-from isocortex.cli.root import Weights, app, say, slug
+from isocortex.cli.root import Device, Weights, app, say, slug
 
 
 @app.command()
@@ -33,6 +33,7 @@ def fields(
         int, typer.Option("--banks", help="Banks of blurred random filters beside it.")
     ] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Of draws and random weights.")] = 0,
+    device: Device = "cpu",
     out: Annotated[
         Path | None, typer.Option("--out", help="Result folder; default: results/fields-MODEL.")
     ] = None,
@@ -58,7 +59,7 @@ def fields(
         model,
         layer=layer,
         weights=weights,
-        settings=FieldSettings(surrogates, permutations, banks, seed),
+        settings=FieldSettings(surrogates, permutations, banks, seed, device),
     )
     title = f"{Path(model).name} {result.layer}"
     figures = write_analysis(
