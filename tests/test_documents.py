@@ -24,7 +24,8 @@ ENCODING = (ROOT / "docs" / "encoding.md").read_text(encoding="utf-8")
 ORIENTATION = (ROOT / "docs" / "orientation.md").read_text(encoding="utf-8")
 COMPARING = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
 SCENES = (ROOT / "docs" / "latent_scenes.md").read_text(encoding="utf-8")
-PAGES = README + ENCODING + ORIENTATION + COMPARING + SCENES
+FIRST_LAYERS = (ROOT / "docs" / "first_layers.md").read_text(encoding="utf-8")
+PAGES = README + ENCODING + ORIENTATION + COMPARING + SCENES + FIRST_LAYERS
 SHELL = "".join(re.findall(r"```sh\n(.*?)```", PAGES, flags=re.DOTALL))
 COMMANDS = re.findall(r"^isocortex .*$", SHELL, flags=re.MULTILINE)
 
@@ -65,6 +66,14 @@ def test_latent_scenes_from_python_run(capsys: pytest.CaptureFixture[str]) -> No
     (code,) = re.findall(r"```python\n(.*?)```", SCENES, flags=re.DOTALL)
     exec(compile(code, "latent_scenes.md", "exec"), {})
     assert re.fullmatch(r"\(10, 3, 64, 64\) \d+ \{0\.0\}\n", capsys.readouterr().out)
+
+
+def test_lateral_connections_from_python_run(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", FIRST_LAYERS, flags=re.DOTALL)
+    exec(compile(code, "first_layers.md", "exec"), {})
+    ratio, field = capsys.readouterr().out.splitlines()
+    assert float(ratio.split()[-1]) < 0.01
+    assert 0.7 < float(field.split()[4].rstrip(":")) < 1.6
 
 
 @pytest.mark.parametrize("line", COMMANDS)
