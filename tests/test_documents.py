@@ -25,7 +25,8 @@ ORIENTATION = (ROOT / "docs" / "orientation.md").read_text(encoding="utf-8")
 COMPARING = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
 SCENES = (ROOT / "docs" / "latent_scenes.md").read_text(encoding="utf-8")
 FIRST_LAYERS = (ROOT / "docs" / "first_layers.md").read_text(encoding="utf-8")
-PAGES = README + ENCODING + ORIENTATION + COMPARING + SCENES + FIRST_LAYERS
+NETWORKS = (ROOT / "docs" / "latent_networks.md").read_text(encoding="utf-8")
+PAGES = README + ENCODING + ORIENTATION + COMPARING + SCENES + FIRST_LAYERS + NETWORKS
 SHELL = "".join(re.findall(r"```sh\n(.*?)```", PAGES, flags=re.DOTALL))
 COMMANDS = re.findall(r"^isocortex .*$", SHELL, flags=re.MULTILINE)
 

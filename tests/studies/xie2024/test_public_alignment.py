@@ -29,6 +29,7 @@ from isocortex.studies.xie2024.config import Configuration
 from isocortex.studies.xie2024.networks import UNTRAINED, Train
 from isocortex.studies.xie2024.plan import Plan
 from isocortex.studies.xie2024.public_alignment import AlignPublic, available, complete, recorded
+from isocortex.studies.xie2024.public_figures import PUBLIC_FIGURES
 from isocortex.studies.xie2024.published import PUBLISHED, beside_published
 from isocortex.studies.xie2024.scenes import SceneImages
 from isocortex.studies.xie2024.study import aligned
@@ -241,5 +242,6 @@ def test_a_run_with_all_regions_is_decided_by_them(
     curves = tables["curves"].set_index("step")
     np.testing.assert_allclose(curves.loc[2, "A"], at_end, rtol=1e-6)
     assert set(tables["published_stages"]["area"]) == {"V1", "V2", "V4", "IT"}
+    assert len(PUBLIC_FIGURES["regions"].draw(tables).get_axes()) == 8
     assert checksums["MajajHong2015.csv"].startswith("sha1:")
     assert "A is the mean over V1, V2, V4 and IT" in " ".join(notes)

@@ -136,7 +136,7 @@ def curves(tables: Tables) -> Drawing:
         mean = f"r = {np.mean(values):.2f} (range {min(values):.2f} to {max(values):.2f})"
         axis.set_title(f"{label}\n{mean if values else 'r undefined'}", fontsize=9.5)
         axis.set_xlabel("1 - relative loss")
-    axes[0].set_ylabel("alignment with V4, median r")
+    axes[0].set_ylabel("alignment A")
     figure.suptitle("Performance and alignment over training, one line a run")
     return figure
 

@@ -23,6 +23,7 @@ from isocortex.studies.xie2024.overview import (
 )
 from isocortex.studies.xie2024.plan import FULL, Plan
 from isocortex.studies.xie2024.public_alignment import DECIDES, complete
+from isocortex.studies.xie2024.public_figures import PUBLIC_FIGURES
 from isocortex.studies.xie2024.published import beside_published
 
 
@@ -139,7 +140,7 @@ STUDY = Study(
     claims=CLAIMS,
     steps=steps,
     evidence=EVIDENCE,
-    figures=FIGURES,
+    figures={**FIGURES, **PUBLIC_FIGURES},
     notes=(
         "A is the mean over V4 sessions of the median over neurons of Pearson r, by partial least"
         " squares on held-out images, at the layer that the other sessions chose; raw, since three"
