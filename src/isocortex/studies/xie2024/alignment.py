@@ -196,7 +196,8 @@ class Share(Step):
             network = scored.network
             assert network is not None
             layer = best_elsewhere(scored.result(), self.session)
-            spaces[role] = grams(network.model(), shown, [layer], batch_size=128)[layer]
+            made = grams(network.model(), shown, [layer], batch_size=128, device=network.device)
+            spaces[role] = made[layer]
             names.append(network.task_set)
             layers.append(layer)
         found = variance_partition(

@@ -42,15 +42,17 @@ class Given(pydantic.BaseModel):
     """A file of released weights."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
-    _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("path",)
+    _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("path", "device")
     body: str
     task_set: str
     seed: int
     checksum: str
     path: Path
+    device: str = "cpu"
+    """Where it looks at images."""
 
     @classmethod
-    def of(cls, path: str | Path) -> Given:
+    def of(cls, path: str | Path, device: str = "cpu") -> Given:
         """Say what a file holds, by its name as it was released.
 
         Raises
@@ -74,6 +76,7 @@ class Given(pydantic.BaseModel):
             seed=int(found["seed"]),
             checksum=checksum(path),
             path=path,
+            device=device,
         )
         given.model()
         return given

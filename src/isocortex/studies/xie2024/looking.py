@@ -75,6 +75,12 @@ class Looking(Step):
             return {PIXELS: read.values.numpy()}
         model = self.observer.model(self.at_step)
         made = grams(
-            model, shown, self.layers, scaling=scaling, batch_size=BATCH, transform=transform
+            model,
+            shown,
+            self.layers,
+            scaling=scaling,
+            batch_size=BATCH,
+            transform=transform,
+            device=self.observer.device,
         )
         return dict(made)

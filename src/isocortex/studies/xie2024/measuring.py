@@ -83,7 +83,8 @@ class Decode(Step):
         if self.network is None:
             flat = shown.flatten(1).double().numpy()
             return {PIXELS: flat @ flat.T}
-        return dict(grams(self.network.model(), shown, self.layers, batch_size=128))
+        model, device = self.network.model(), self.network.device
+        return dict(grams(model, shown, self.layers, batch_size=128, device=device))
 
 
 def _decoded(
@@ -147,7 +148,8 @@ class Compare(Step):
         stacks: dict[str, list[NDArray[np.float32]]] = {layer: [] for layer in self.layers}
         networks: list[Train | Given] = [*self.networks, *self.given]
         for k, network in enumerate(networks):
-            made = grams(network.model(), shown, self.layers, batch_size=128)
+            device = network.device
+            made = grams(network.model(), shown, self.layers, batch_size=128, device=device)
             for layer in self.layers:
                 stacks[layer].append(made[layer].astype(np.float32))
             tick(k + 1, len(networks), network.title)

@@ -60,7 +60,8 @@ class Plan:
             chosen.alignment.public, chosen.alignment.public_folder
         )
         checksums.update(files_of(self.public))
-        self.given = [Given.of(path) for path in chosen.networks.given]
+        device = chosen_device(chosen.networks.device)
+        self.given = [Given.of(path, device) for path in chosen.networks.given]
         checksums.update({str(given.path): given.checksum for given in self.given})
         self._objects = cast(
             Literal["meshes", "procedural"],
