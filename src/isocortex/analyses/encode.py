@@ -133,9 +133,9 @@ def encode(
     _check(method, scaling, how, n_components, random_seeds, n_resamples, batch_size)
     usable_device(device)
     folder = data_room.folder(data)
+    shown = presented(dataset, _text(folder), n_stimuli, seed)
     weights = default_weights(model) if weights is None else weights
     network = load_model(model, weights, seed=seed)
-    shown = presented(dataset, _text(folder), n_stimuli, seed)
     with contextlib.ExitStack() as stack:
         if cache is None:
             cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="isocortex-")))
