@@ -8,14 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from isocortex.measures.encoding import pearson_r, validated_ridge
-from isocortex.studies.farahat2025.areas import TANG, Recorded, Shown, gabor_pyramid
+from isocortex.measures.encoding import pearson_r, validated_ridge, validation_parts
+from isocortex.studies.farahat2025.areas import (
+    TANG,
+    Recorded,
+    Shown,
+    SimulatedArea,
+    gabor_pyramid,
+)
 from isocortex.studies.farahat2025.encoding import (
     correlation,
     drawn,
     explainable,
     explained_share,
 )
+from isocortex.studies.farahat2025.networks import Network, blocks, objects, standardise
 
 
 @pytest.mark.data
@@ -42,6 +49,52 @@ def test_v1_patterns_are_split_by_runs_and_predicted_from_pixels_as_known(
     mean = np.mean(r, axis=0)
     assert (mean > 0.26).all()
     assert (mean < 0.37).all()
+
+
+@pytest.mark.data
+def test_energies_of_components_predict_v1_patterns_as_known(data_folder: Path) -> None:
+    """A quadratic model on 40 principal components: far above any that is linear in pixels."""
+    area = Recorded(
+        name=TANG, size=20, presentations=9500, folds=5, data=data_folder, data_checksum=""
+    )
+    shown = area.shown()
+    pixels = shown.images[:, 0].flatten(1).double().numpy()
+    first, second = np.triu_indices(40)
+    r = []
+    for parts in shown.parts:
+        train, _, test = parts
+        _, vectors = np.linalg.eigh(np.cov(pixels[train], rowvar=False))
+        found = (pixels - pixels[train].mean(axis=0)) @ vectors[:, -40:]
+        found /= found[train].std(axis=0)
+        quadratic = np.concatenate([found, found[:, first] * found[:, second]], axis=1)
+        fit = validated_ridge(quadratic, shown.responses, parts)
+        r.append(pearson_r(shown.responses[test], fit.predictions))
+    mean = np.mean(r, axis=0).round(2)
+    assert (mean >= 0.50).all()
+    assert (mean <= 0.69).all()
+
+
+@pytest.mark.data
+def test_the_simulated_it_is_shown_the_photographs_of_its_teacher(data_folder: Path) -> None:
+    teacher = Network(
+        activation="gelu", pooling="avg", norm="bn", calibration_images=0, channels=(8, 8, 12),
+        source="cifar10", data=data_folder,
+    )  # fmt: skip
+    area = SimulatedArea(
+        name="it-sim", images=200, size=32, cells=12, repetitions=10, spikes=5.0, folds=5,
+        teacher=teacher,
+    )  # fmt: skip
+    found = area.compute()
+    assert found["trials"].shape == (20, 200, 12)
+    expected, _ = objects("cifar10", "test", 200, data_folder)
+    assert torch.equal(found["images"], expected)
+    # The teacher's own maps explain the responses far better than chance.
+    seen = standardise(expected)
+    maps = blocks(teacher.network(seen), seen, 100)[-1].flatten(1).double().numpy()
+    parts = validation_parts(200, 5)[0]
+    means = found["trials"].mean(axis=0).astype(np.float64)
+    predicted = validated_ridge(maps, means, parts).predictions
+    assert np.mean(pearson_r(means[parts[2]], predicted)) > 0.3
 
 
 @pytest.mark.data

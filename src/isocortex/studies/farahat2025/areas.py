@@ -144,7 +144,7 @@ class SimulatedArea(Step):
 
     def _it(self) -> dict[str, Any]:
         assert self.teacher is not None
-        images, _ = objects(self.teacher.source, "test", self.images, self.data)
+        images, _ = objects(self.teacher.source, "test", self.images, self.teacher.data)
         seen = standardise(images)
         maps = blocks(self.teacher.network(seen), seen, 128)[-1]
         made = it_population(
