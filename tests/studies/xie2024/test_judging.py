@@ -11,7 +11,7 @@ from scipy import stats
 
 from isocortex.claims import Verdict
 from isocortex.studies.xie2024.bodies import body
-from isocortex.studies.xie2024.claims import CLAIMS, CURVES, EVIDENCE, SPATIAL
+from isocortex.studies.xie2024.claims import CLAIMS, CURVES, EVIDENCE, PAIRS, SPATIAL
 from isocortex.studies.xie2024.counted import Blocks, Gate
 from isocortex.studies.xie2024.judging import (
     NO_BASE,
@@ -144,8 +144,24 @@ def test_planted_effects_are_shown() -> None:
     shown |= {"X17", "X1-EVC", "X1-IT", "X2-EVC", "X2-IT"}
     assert {k for k, v in found.items() if v is Verdict.SHOWN} == shown
     # Nobody was trained on natural images or graded sets, and no reference network was compared.
-    for name in ("X4", "X11-direct", "X12", "X13", "X16"):
+    for name in ("X2-full", "X3-full", "X4", "X11-direct", "X12", "X13", "X16"):
         assert found[name] is Verdict.NOT_TESTED
+
+
+def test_full_scale_asks_for_all_sets() -> None:
+    found = tables()
+    table = found["alignment"]
+    like = table[(table["task_set"] == "spatial") & (table["variant"] == "full")]
+    few = table[(table["task_set"] == "category") & (table["variant"] == "ncat 4")]
+    pairs = [like.assign(task_set=name) for name in PAIRS]
+    found["alignment"] = pd.concat([table, *pairs, few.assign(variant="ncat 8")])
+    judged = verdicts(found)
+    assert judged["X2-full"] is judged["X3-full"] is Verdict.SHOWN
+    worse = [rows.assign(chosen=rows["chosen"] - 0.3) for rows in pairs[:1]]
+    found["alignment"] = pd.concat([table, *worse, *pairs[1:], few.assign(variant="ncat 8")])
+    judged = verdicts(found)
+    assert judged["X2-full"] is Verdict.CONTRADICTED
+    assert judged["X2"] is Verdict.SHOWN
 
 
 def test_reversed_effects_are_contradicted() -> None:

@@ -13,8 +13,14 @@ SEEDS = 5
 SPATIAL = ("distance", "translation", "rotation", "spatial")
 """The spatial sets of the small preset, whose claims they carry."""
 
+PAIRS = ("distance+translation", "distance+rotation", "translation+rotation")
+"""The other spatial sets, which full scale adds."""
+
 FEW = (2, 4)
 """Numbers of categories of the controls with few categories."""
+
+MORE = (8,)
+"""Those that full scale adds; with 16 the category network itself is reached."""
 
 CURVES = ("distance", "translation", "rotation", "category", "identity")
 """The single targets whose performance is followed over training."""
@@ -46,6 +52,23 @@ def _most(name: str, text: str) -> Part:
     return Part(name, text, "above", 0.8, against=0.5)
 
 
+def _comparable(name: str, sets: tuple[str, ...]) -> tuple[Part, ...]:
+    """Return how far spatial networks come from untrained to category networks, against .7."""
+    return tuple(
+        _above(
+            f"{name} {s} - .3 untrained - .7 category", f"{s} minus .3 untrained minus .7 category"
+        )
+        for s in sets
+    )
+
+
+def _few(counts: tuple[int, ...]) -> tuple[Part, ...]:
+    """Return spatial networks against networks of so many categories."""
+    return tuple(
+        _above(f"A spatial - category of {n}", f"spatial minus {n} categories") for n in counts
+    )
+
+
 def _alignment(region: str, name: str, where: str) -> tuple[Claim, Claim]:
     """Return the first two claims for one region."""
     return (
@@ -61,13 +84,7 @@ def _alignment(region: str, name: str, where: str) -> tuple[Claim, Claim]:
             f"X2{region}",
             f"Spatial networks align about as well as category networks{where}",
             "comparable",
-            tuple(
-                _above(
-                    f"{name} {s} - .3 untrained - .7 category",
-                    f"{s} minus .3 untrained minus .7 category",
-                )
-                for s in SPATIAL
-            ),
+            _comparable(name, SPATIAL),
             SEEDS,
             "paper; margin proposal",
         ),
@@ -77,10 +94,26 @@ def _alignment(region: str, name: str, where: str) -> tuple[Claim, Claim]:
 CLAIMS: tuple[Claim, ...] = (
     *_alignment("", "A", " with V4"),
     Claim(
+        "X2-full",
+        "The same of all seven spatial sets (full scale)",
+        "comparable",
+        _comparable("A", (*SPATIAL, *PAIRS)),
+        SEEDS,
+        "paper; margin proposal",
+    ),
+    Claim(
         "X3",
         "Networks that tell few categories apart do not beat spatial ones",
         DIRECTION,
-        tuple(_above(f"A spatial - category of {n}", f"spatial minus {n} categories") for n in FEW),
+        _few(FEW),
+        SEEDS,
+        "proposal",
+    ),
+    Claim(
+        "X3-full",
+        "The same of 2 to 8 categories (full scale)",
+        DIRECTION,
+        _few((*FEW, *MORE)),
         SEEDS,
         "proposal",
     ),
@@ -297,7 +330,7 @@ PUBLIC_CLAIMS: tuple[Claim, ...] = (
 CLAIMS = (*CLAIMS, *PUBLIC_CLAIMS)
 
 EVIDENCE = {
-    **dict.fromkeys(("X1", "X2", "X3", "X13", "X15", "X17"), "alignment"),
+    **dict.fromkeys(("X1", "X2", "X2-full", "X3", "X3-full", "X13", "X15", "X17"), "alignment"),
     **dict.fromkeys(("X1-EVC", "X1-IT", "X2-EVC", "X2-IT", "X14"), "alignment_human"),
     **dict.fromkeys(("X1-public", "X14-public", "X15-public"), "alignment_public"),
     "X5": "curves",

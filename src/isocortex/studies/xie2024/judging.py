@@ -20,8 +20,10 @@ from isocortex.studies.xie2024.claims import (
     CURVES,
     EVIDENCE,
     FEW,
+    MORE,
     NATURAL,
     NOT_BUILT,
+    PAIRS,
     SPATIAL,
     STAGED,
     TRANSLATION_SETS,
@@ -140,8 +142,8 @@ def _alignment(
     untrained, category = _by_seed(chosen, UNTRAINED), _by_seed(chosen, "category")
     base = (category - untrained).dropna()
     if len(base) > 1 and not t_interval(base.to_numpy(), level=LEVEL).low > 0:
-        reasons[f"X2{suffix}"] = NO_BASE
-    for s in SPATIAL:
+        reasons |= dict.fromkeys((f"X2{suffix}", f"X2{suffix}-full"), NO_BASE)
+    for s in (*SPATIAL, *PAIRS):
         own = _by_seed(chosen, s)
         _put(intervals, f"{name} {s} - untrained", own - untrained)
         _put(
@@ -161,7 +163,7 @@ def _few_and_more(table: pd.DataFrame, intervals: Intervals) -> None:
     """X3, X13 and X17."""
     chosen = _chosen(table)
     spatial = _by_seed(chosen, "spatial")
-    for n in FEW:
+    for n in (*FEW, *MORE):
         few = _by_seed(chosen, "category", f"ncat {n}")
         _put(intervals, f"A spatial - category of {n}", spatial - few)
     for variant, sets in (("one_category", CATEGORY_SETS), ("centred", TRANSLATION_SETS)):
