@@ -11,12 +11,13 @@ from isocortex.claims import Verdict
 from isocortex.measures.encoding import validation_parts
 from isocortex.stimuli import StimulusSet
 from isocortex.stimuli.image_files import with_channels
-from isocortex.studies.farahat2025.areas import Shown, SimulatedArea
+from isocortex.studies.farahat2025.areas import SimulatedArea
 from isocortex.studies.farahat2025.contrasts import SMOOTH
 from isocortex.studies.farahat2025.encoding import Encode
 from isocortex.studies.farahat2025.judging import judge_all
 from isocortex.studies.farahat2025.networks import Network, standardise
 from isocortex.studies.farahat2025.patches import Patches, natural_patches
+from isocortex.studies.farahat2025.shown import Shown
 
 IMAGES, SIZE, CELLS, SEEDS = 1_000, 20, 40, 3
 NETWORKS = [("relu", "avg"), *((a, p) for p in ("avg", "max") for a in SMOOTH)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -24,7 +23,9 @@ from isocortex.measures.encoding import (
 from isocortex.stimuli import StimulusSet, image_files
 from isocortex.stimuli.image_files import with_channels
 from isocortex.studies.farahat2025.networks import Network, blocks, objects, standardise
+from isocortex.studies.farahat2025.own_areas import is_own, own_area
 from isocortex.studies.farahat2025.patches import natural_patches
+from isocortex.studies.farahat2025.shown import Shown
 
 TANG = "v1-tang"
 RUN = 200
@@ -45,38 +46,6 @@ _CYCLES = (1.5, 3.0, 6.0)
 _ORIENTATIONS = 4
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What an area saw and answered.
-
-    Attributes
-    ----------
-    images : Tensor, shape (n, 3, h, w)
-        Standardised by the training rows of the first fold; grey is replicated.
-    responses : numpy.ndarray, shape (n, t)
-    trials : numpy.ndarray, shape (repetitions, n, t), or None
-        NaN where one was not shown.
-    groups : numpy.ndarray, shape (n,), or None
-        Presentations that must stay in one part.
-    kinds : tuple of str
-        Of each neuroid; "" where there are none.
-    parts : list of (train, validation, test)
-        The folds, the same for all networks.
-    """
-
-    images: Tensor
-    responses: np.ndarray
-    trials: np.ndarray | None
-    groups: np.ndarray | None
-    kinds: tuple[str, ...]
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
-
-    @property
-    def train(self) -> np.ndarray:
-        """Training rows of the first fold, on which batch statistics are estimated."""
-        return self.parts[0][0]
-
-
 class Recorded(Step):
     """A recording of the data folder; its result says what it holds."""
 
@@ -90,6 +59,8 @@ class Recorded(Step):
 
     def shown(self) -> Shown:
         """Return images and responses."""
+        if is_own(self.name):
+            return own_area(self.name, self.size, self.presentations, self.data)
         return _recorded(self.name, self.size, self.presentations, self.folds, self.data)
 
     def compute(self) -> dict[str, Any]:

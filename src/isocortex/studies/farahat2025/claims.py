@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from isocortex.claims import Claim, Part
 from isocortex.studies.farahat2025.areas import TANG
+from isocortex.studies.farahat2025.full_claims import FULL_CLAIMS, FULL_NEEDS, FULL_TRAINED
 
 R_EFFECT, RHO_EFFECT, FEV_EFFECT, C_EFFECT = 0.05, 0.02, 0.10, 0.05
 SEEDS = 5
@@ -37,11 +38,12 @@ NEEDS = {
     **dict.fromkeys(("R9b", "R9c"), ("ringach2002", "cifar10", "bsds500")),
     **dict.fromkeys(("R10a", "R10b"), ("real-brodatz", "mnist")),
     "R11": ("real-brodatz", "mnist", "bsds500"),
+    **FULL_NEEDS,
 }
 """Data that a claim speaks of; others in their place decide nothing. Random networks with a gain
 are calibrated on bsds500."""
 
-TRAINED = ("R1", "R1m", "R7", "R7m", "R9b", "R9c", "T1", "T2c", "T7")
+TRAINED = ("R1", "R1m", "R7", "R7m", "R9b", "R9c", "T1", "T2c", "T7", *FULL_TRAINED)
 """Claims about networks that were trained on objects, and so must name some."""
 
 CONFOUNDED = frozenset({"R1m", "R6m", "R7m"})
@@ -278,6 +280,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("T7", "Tool: shuffling costs simulated IT relatively more", "known by construction",
           tuple(_part(f"T7 {kind}", f"{kind}: relative drop in FEV, IT minus V1", "above", 0.0)
                 for kind in ("S2", "S3")), 0, "simulation, never evidence"),
+    *FULL_CLAIMS,
 )  # fmt: skip
 
 EVIDENCE = {
@@ -298,6 +301,7 @@ EVIDENCE = {
             "T3",
             "T4",
             "T7",
+            *(claim.id for claim in FULL_CLAIMS),
         ),
         "encoding",
     ),

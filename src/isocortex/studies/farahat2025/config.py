@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from isocortex.studies.farahat2025.own_areas import REGIONS
+
 Count = Annotated[int, pydantic.Field(ge=1)]
 Pair = tuple[str, str]
 
@@ -30,6 +32,12 @@ class Grid(_Part):
     kernel_control: bool = True
     """Whether ReLU and tanh are also run with kernels of 3 pixels, where receptive fields are
     small: complexity and human cortex."""
+
+    large: list[Literal["alexnet", "vgg16"]] = []
+    """Networks of torchvision that are also run, random, with `large_parts` in place of theirs."""
+    large_parts: list[Pair] = [
+        ("relu", "max"), ("relu", "avg"), ("tanh", "max"), ("tanh", "avg"), ("identity", "avg"),
+    ]  # fmt: skip
 
     @property
     def configurations(self) -> list[Pair]:
@@ -63,6 +71,10 @@ class Areas(_Part):
     v1: bool = True
     v4_sessions: list[str] = ["201025", "190923", "210225", "210325"]
     human: bool = True
+    own: list[str] = []
+    """Recordings that the user has fetched, e.g. ``tvsd-monkeyN``; see `own_areas.REGIONS`."""
+    own_presentations: Count = 30_000
+    """At most so many of their images that are not tested, the first ones."""
     presentations: Count = 9_500
     """At most so many V1 patterns, the first ones."""
     v4_presentations: Count = 1_200
@@ -270,9 +282,10 @@ CONFIGURATIONS = {
             extra=[],
             seeds=10,
             channels=[64, 128, 256],
+            large=["alexnet", "vgg16"],
         ),
         objects=Objects(seeds=10, epochs=20),
-        areas=Areas(n_pred=5_000, size=112),
+        areas=Areas(n_pred=5_000, size=112, own=list(REGIONS)),
         neural=Neural(seeds=10, v4_size=112, epochs=300),
         complexity=Complexity(seeds=10),
         orientation=Orientation(gratings="marques", seeds=10),

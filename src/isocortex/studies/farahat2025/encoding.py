@@ -15,8 +15,9 @@ from isocortex.execution import Step
 from isocortex.measures.encoding import feve, pearson_r, r2, validated_ridge, variance_parts
 from isocortex.measures.similarity import compare_rdms, rdm
 from isocortex.models.rnet import SMALL_IMAGE
-from isocortex.studies.farahat2025.areas import Area, Recorded, Shown, SimulatedArea, objects92
+from isocortex.studies.farahat2025.areas import Area, Recorded, SimulatedArea, objects92
 from isocortex.studies.farahat2025.networks import Network, blocks
+from isocortex.studies.farahat2025.shown import Shown
 
 PIXELS = {"configuration": "pixels", "arm": "pixels", "norm": "", "seed": 0, "control_seed": 0}
 """Keys of the floor: the pixels themselves."""
@@ -102,11 +103,16 @@ class Encode(Step):
         """Return `n_pred` units of each block, the same places for all networks of a seed."""
         if self.network is None:
             return [shown.images.mean(dim=1).flatten(1).numpy()]
-        train = shown.images[torch.from_numpy(shown.train)]
-        maps = blocks(self.network.network(train), shown.images, self.batch_size)
-        if shown.images.shape[-1] < SMALL_IMAGE:
-            maps = maps[:2]
-        return [drawn(m.flatten(1), self.n_pred, self.network.seed, k) for k, m in enumerate(maps)]
+        network = self.network.network(shown.images[torch.from_numpy(shown.train)])
+        last = 2 if shown.images.shape[-1] < SMALL_IMAGE else None
+        # Batch by batch: whole maps of all images are large.
+        found: list[list[np.ndarray]] = []
+        for batch in shown.images.split(self.batch_size):
+            maps = blocks(network, batch, self.batch_size)[:last]
+            found.append(
+                [drawn(m.flatten(1), self.n_pred, self.network.seed, k) for k, m in enumerate(maps)]
+            )
+        return [np.concatenate(units) for units in zip(*found, strict=True)]
 
 
 def drawn(units: Tensor, n_pred: int, seed: int, block: int) -> np.ndarray:
@@ -160,6 +166,8 @@ def explained_share(shown: Shown, predicted: np.ndarray) -> np.ndarray:
     """
     if shown.trials is None:
         return np.full(predicted.shape[1], np.nan)
+    if shown.repeated is not None:
+        predicted = predicted[shown.repeated]
     tested = np.isfinite(predicted).all(axis=1)
     values = np.asarray(feve(shown.trials[:, tested], predicted[tested]))
     return np.where(explainable(shown.trials), values, np.nan)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from isocortex.claims import Verdict, judge
 from isocortex.statistics import Interval
@@ -26,6 +27,7 @@ from isocortex.studies.farahat2025.contrasts import (
     random,
     twin,
 )
+from isocortex.studies.farahat2025.full_claims import CADENA, LATE, MONKEYS
 from isocortex.studies.farahat2025.intervals import Intervals
 from isocortex.studies.farahat2025.regressions import (
     BRODATZ,
@@ -42,6 +44,8 @@ from isocortex.studies.farahat2025.resampling import (
 
 CHANCE = 0.1
 """Of ten textures or digits."""
+
+SIMULATED = ("it-sim", "v1-sim")
 
 DEPTH = 2
 """Block whose circular variances are compared."""
@@ -64,11 +68,12 @@ class Evidence(Intervals):
             self.v1(name, networks, statistic)
             self.v4(name, networks, statistic)
             self.of_subjects(f"{name} EVC", networks, partial(_early, statistic))
-            self.simulated(name.replace("R", "T"), "v1-sim", networks, statistic)
+            self.explained(name.replace("R", "T"), "v1-sim", networks, statistic)
         self._trained_on_responses()
         self._objects()
         self._complexity()
         self._regressions()
+        self._full_scale()
         self._species()
         self._selectivity()
         self._textures()
@@ -103,7 +108,7 @@ class Evidence(Intervals):
         random_and_trained = [twin(), twin(arm="trained")]
         self.of_subjects("R1 human", random_and_trained, late)
         self._macaque("R1 macaque", random_and_trained)
-        self.simulated_pair("T1", random_and_trained, lambda it, v1: gain(it) - 2 * gain(v1))
+        self.pair("T1", SIMULATED, random_and_trained, lambda it, v1: gain(it) - 2 * gain(v1))
         for kind in ("S2", "S3"):
             networks = [twin(arm=kind), twin(arm="trained")]
             self.of_subjects(f"R7 {kind} human", networks, late)
@@ -133,12 +138,15 @@ class Evidence(Intervals):
                 return np.full(len(x), np.nan)
             return np.asarray((x[:, 1] - x[:, 0]) / above)
 
-        self.simulated_pair(
-            f"T7 {kind}",
-            [twin(arm=kind), twin(arm="trained"), {"configuration": "pixels"}],
-            lambda it, v1: relative(it) - relative(v1),
-            "the relative drop is undefined: training adds nothing that is clearly above pixels",
-        )
+        monkeys = {f"R7 {kind} {monkey}": (f"{monkey}:IT", f"{monkey}:V1") for monkey in MONKEYS}
+        for name, areas in {f"T7 {kind}": SIMULATED, **monkeys}.items():
+            self.pair(
+                name,
+                areas,
+                [twin(arm=kind), twin(arm="trained"), {"configuration": "pixels"}],
+                lambda late, early: relative(late) - relative(early),
+                "the relative drop is undefined: training adds nothing clearly above pixels",
+            )
 
     def _complexity(self) -> None:
         table = self.table("complexity")
@@ -160,22 +168,46 @@ class Evidence(Intervals):
         self.v4("R12", [random("tanh-avg"), biased], gain)
         self.v4("R13", [random("abs-avg"), random("relu-avg")], gain)
 
+    def _full_scale(self) -> None:
+        """Judge areas of one animal or person that saw the same images."""
+        for recording in (CADENA, *MONKEYS):
+            for claim, networks, least in (
+                ("R3", R3_NETWORKS, least_r3),
+                ("R4", R4_NETWORKS, least_r4),
+            ):
+                self.explained(f"{claim} {recording}", f"{recording}:V1", networks, least)
+        found = points(self.tables)
+        for recording, late in LATE.items():
+            areas = (f"{recording}:{late}", f"{recording}:V1")
+            self.pair(
+                f"R1 {recording}",
+                areas,
+                [twin(), twin(arm="trained")],
+                lambda late, early: gain(late) - gain(early),
+            )
+            self._contrast(f"R6 {recording}", found, "c_lin", areas[1], areas[0])
+
     def _regressions(self) -> None:
         found = points(self.tables)
         for species, (early, late) in {"human": ("EVC", "IT"), "macaque": (TANG, "V4")}.items():
             for measure in ("c_lin", "e_even"):
-                name = f"R6 {measure} {species}"
-                if found.empty or not {early, late, measure} <= set(found):
-                    continue
-                rows = found[[measure, early, late, "seeds"]].dropna()
-                if len(rows) < FEWEST_CONFIGURATIONS:
-                    self.reasons[name] = (
-                        f"needs {FEWEST_CONFIGURATIONS} configurations, there are {len(rows)}"
-                    )
-                    continue
-                c, a, b = (rows[k].to_numpy() for k in (measure, early, late))
-                interval = difference_of_r2(c, a, b, self.n_resamples)
-                self.put(name, interval, int(rows["seeds"].min()))
+                self._contrast(f"R6 {measure} {species}", found, measure, early, late)
+
+    def _contrast(
+        self, name: str, found: pd.DataFrame, measure: str, early: str, late: str
+    ) -> None:
+        """Keep the interval of R2 in an early area minus that in a late one."""
+        if found.empty or not {early, late, measure} <= set(found):
+            return
+        rows = found[[measure, early, late, "seeds"]].dropna()
+        if len(rows) < FEWEST_CONFIGURATIONS:
+            self.reasons[name] = (
+                f"needs {FEWEST_CONFIGURATIONS} configurations, there are {len(rows)}"
+            )
+            return
+        c, a, b = (rows[k].to_numpy() for k in (measure, early, late))
+        interval = difference_of_r2(c, a, b, self.n_resamples)
+        self.put(name, interval, int(rows["seeds"].min()))
 
     def _species(self) -> None:
         """Compare signs, where both species have shown or contradicted the claim."""

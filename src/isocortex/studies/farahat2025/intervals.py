@@ -104,14 +104,14 @@ class Intervals:
         for session in SESSIONS:
             self.neurons(f"{name} {session}", session, networks, statistic, table=table)
 
-    def simulated(
+    def explained(
         self,
         name: str,
         area: str,
         networks: Sequence[Network],
         statistic: Statistic,
     ) -> None:
-        """Keep the interval of a statistic of FEV over the neurons of a simulated area."""
+        """Keep the interval of a statistic of FEV over the neurons of an area."""
         self.neurons(name, area, networks, statistic, value="fev")
 
     def human(self, networks: Sequence[Network]) -> np.ndarray | None:
@@ -154,20 +154,21 @@ class Intervals:
         found = [stack.values for stack in by_session if stack is not None]
         return np.concatenate(found, axis=1) if len(found) == len(SESSIONS) else None
 
-    def simulated_pair(
+    def pair(
         self,
         name: str,
+        areas: tuple[str, str],
         networks: Sequence[Network],
         statistic: Callable[[np.ndarray, np.ndarray], np.ndarray],
         undefined: str = "",
     ) -> None:
-        """Keep the interval of a statistic of simulated IT and simulated V1."""
+        """Keep the interval of a statistic of FEV in a late area and an early one."""
         encoding = self.table("encoding")
         if encoding is None:
             return
         late, early = (
             stacked(encoding, [{"area": area, **n} for n in networks], "neuroid", "fev")
-            for area in ("it-sim", "v1-sim")
+            for area in areas
         )
         if late is None or early is None or len(late.values) != len(early.values):
             return

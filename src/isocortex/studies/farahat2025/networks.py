@@ -19,6 +19,7 @@ from isocortex.stimuli import cifar10, object_views
 from isocortex.stimuli.digits import CIFAR10_CLASSES
 from isocortex.stimuli.image_files import with_channels
 from isocortex.stimuli.render import families
+from isocortex.studies.farahat2025.large import Base, LargeNetwork, large_network
 from isocortex.studies.farahat2025.patches import natural_patches
 from isocortex.training import accuracy, augmented, recipe
 from isocortex.training.fit import fit
@@ -35,6 +36,8 @@ class Network(Step):
 
     REMOTE: ClassVar[bool] = True
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("data",)
+    base: Base = ""
+    """A large network in place of one of the family; random, and with a gain."""
     activation: str
     pooling: str
     norm: Literal["gain", "bn"] = "gain"
@@ -69,8 +72,8 @@ class Network(Step):
             return self.control
         if self.trained:
             return "trained"
-        if self.role:
-            return self.role
+        if self.role or self.base:
+            return self.role or self.base
         return "biased" if self.bias_sd else "random"
 
     @property
@@ -92,6 +95,13 @@ class Network(Step):
         """Return weights, accuracy on unseen objects (NaN if untrained) and training history."""
         if self.control:
             return self._shuffled()
+        if self.base:
+            made = large_network(
+                self.base, self.activation, self.pooling, seed=self.seed, gain=self.gain,
+                calibration=self._calibration(),
+            )  # fmt: skip
+            nothing = {"accuracy": float("nan"), "last_loss": float("nan")}
+            return {"weights": made.state_dict(), **nothing}
         network = rnet(
             self.activation,
             self.pooling,
@@ -110,8 +120,12 @@ class Network(Step):
             found = self._train(network)
         return {"weights": {k: v.cpu() for k, v in network.state_dict().items()}, **found}
 
-    def network(self, standardised: Tensor | None = None) -> ConvNet:
+    def network(self, standardised: Tensor | None = None) -> ConvNet | LargeNetwork:
         """Return the network in eval mode, its batch statistics those of the given images."""
+        if self.base:
+            large = large_network(self.base, self.activation, self.pooling, seed=self.seed)
+            large.load_state_dict(self.result()["weights"])
+            return large.to(memory_format=torch.channels_last)
         network = rnet(
             self.activation,
             self.pooling,
@@ -202,7 +216,7 @@ def objects(source: str, split: str, count: int, data: Path | None) -> tuple[Ten
     return images[rows], labels[rows]
 
 
-def blocks(network: ConvNet, images: Tensor, batch_size: int) -> list[Tensor]:
+def blocks(network: ConvNet | LargeNetwork, images: Tensor, batch_size: int) -> list[Tensor]:
     """Return the pooled maps of every block, each (n, c, h, w), images shown batch by batch."""
     names = [name.split(".")[-1] for name in network.block_outputs]
     found: list[list[Tensor]] = [[] for _ in names]

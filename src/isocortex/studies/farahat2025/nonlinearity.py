@@ -114,15 +114,17 @@ def _paths(start: Tensor, end: Tensor) -> Tensor:
 
 
 def _gates(network: torch.nn.Module, images: Tensor, activation: str) -> list[float]:
-    """Return the mean entropy of the rectifiers' states in each block."""
-    found = []
+    """Return the mean entropy of the states of the last rectifiers of each block."""
+    found, bits = [], float("nan")
+    ends = [name.split(".")[-1] for name in network.block_outputs]  # type: ignore[union-attr]
     x = images
     with torch.inference_mode():
         for name, module in network.features.named_children():  # type: ignore[union-attr]
             if name.startswith("act"):
-                bits = complexity.gate_entropy(x.flatten(1), activation)
-                found.append(float(bits.mean()))
+                bits = float(complexity.gate_entropy(x.flatten(1), activation).mean())
             x = module(x)
+            if name in ends:
+                found.append(bits)
     return found
 
 

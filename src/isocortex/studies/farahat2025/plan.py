@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from isocortex import data as data_room
 from isocortex.execution import Execution
 from isocortex.studies.farahat2025.areas import TANG, Area, Recorded, SimulatedArea
 from isocortex.studies.farahat2025.config import Configuration, Pair
@@ -14,22 +12,15 @@ from isocortex.studies.farahat2025.encoding import Encode, Similarity
 from isocortex.studies.farahat2025.networks import Network
 from isocortex.studies.farahat2025.neural import NeuralFit
 from isocortex.studies.farahat2025.nonlinearity import Nonlinearity
+from isocortex.studies.farahat2025.own_areas import (
+    COUNTS,
+    is_own,
+    own_names,
+)
 from isocortex.studies.farahat2025.selectivity import Selectivity
+from isocortex.studies.farahat2025.sources import Sources
 from isocortex.studies.farahat2025.texture import TextureReadout
 from isocortex.training.devices import chosen_device
-
-FILES = {
-    TANG: ("neural/v1_patterns_tang_monkeyA.npz",),
-    "objects92": ("neural/objects92_rdms.npz",),
-    "ringach2002": ("neural/ringach2002_v1_orientation.csv",),
-    "cifar10": ("images/cifar10_subset.zip",),
-    "bsds500": ("images/bsds500_train_val.zip",),
-    "mnist": ("images/mnist.npz",),
-    "real-brodatz": ("textures/brodatz112_320px.zip",),
-    "real-kim": ("textures/kim_bair_pasupathy2019_21textures.npz",),
-    "procedural": (),
-}
-"""Files that each source reads."""
 
 CONTROL = ("relu", "max")
 """The network of R1 and R7."""
@@ -44,7 +35,7 @@ SMALL_KERNELS = 3
 """Pixels of all kernels of networks that control the size of receptive fields."""
 
 
-class Plan:
+class Plan(Sources):
     """Builds the steps of a run from its configuration."""
 
     def __init__(
@@ -54,43 +45,18 @@ class Plan:
         execution: Execution,
         checksums: dict[str, str],
     ) -> None:
-        self._chosen, self._data, self._execution = chosen, data, execution
-        self._checksums = checksums
+        super().__init__(data, checksums)
+        self._chosen, self._execution = chosen, execution
         source = chosen.objects.source
         self.source = (
             ("cifar10" if self.has("cifar10") else "rendered") if source == "auto" else source
         )
 
-    def has(self, name: str) -> bool:
-        """Whether the files of a source are in the data folder."""
-        files = (
-            (f"neural/v4_cowley_{name.removeprefix('v4-')}_{what}"
-             for what in ("responses.npz", "images.zip"))
-            if name.startswith("v4-")
-            else FILES[name]
-        )  # fmt: skip
-        return self._data is not None and all((self._data / file).is_file() for file in files)
-
-    def checksum(self, *names: str) -> str:
-        """Return the checksums of the files of some sources, joined, and remember them."""
-        found = []
-        for name in names:
-            files: Iterable[str] = FILES.get(name, ())
-            if name.startswith("v4-"):
-                stem = f"neural/v4_cowley_{name.removeprefix('v4-')}"
-                files = (f"{stem}_responses.npz", f"{stem}_images.zip")
-            for file in files:
-                if file not in self._checksums:
-                    path = data_room.require(self._data, file)
-                    self._checksums[file] = data_room.checksum(path)
-                found.append(self._checksums[file][:16])
-        return "-".join(found)
-
     @property
     def _natural(self) -> dict[str, Any]:
         there = self.has("bsds500")
         return {
-            "data": self._data if there else None,
+            "data": self.data if there else None,
             "data_checksum": self.checksum("bsds500") if there else "",
         }
 
@@ -133,7 +99,7 @@ class Plan:
                 "test_images": objects.test_images,
                 "epochs": objects.epochs,
                 "device": chosen_device(objects.device),
-                "data": self._data if cifar else None,
+                "data": self.data if cifar else None,
                 "data_checksum": self.checksum("cifar10") if cifar else "",
                 **fields,
             },
@@ -161,6 +127,16 @@ class Plan:
             found += [self.random(("tanh", "avg"), s, bias_sd=1.0) for s in range(grid.seeds)]
         return found
 
+    def large(self) -> list[Network]:
+        """Return random networks of torchvision with other activations and poolings."""
+        grid = self._chosen.grid
+        return [
+            self.random(pair, seed, base=base)
+            for base in grid.large
+            for pair in grid.large_parts
+            for seed in range(grid.seeds)
+        ]
+
     def small_kernels(self) -> list[Network]:
         """Return networks with small receptive fields, a control."""
         grid = self._chosen.grid
@@ -177,7 +153,8 @@ class Plan:
     def fitted(self) -> list[Network]:
         """Return the random networks that are fitted to V1, V4 and simulated areas."""
         wanted = {f"{a}-{p}" for a, p in self._chosen.areas.networks}
-        return [step for step in self.grid() if not wanted or step.configuration in wanted]
+        found = [step for step in self.grid() if not wanted or step.configuration in wanted]
+        return [*found, *self.large()]
 
     def judged_objects(self) -> list[Network]:
         """Return random, trained and shuffled networks of R1 and R7."""
@@ -208,6 +185,8 @@ class Plan:
             )
         areas = chosen.areas
         most = areas.presentations if name == TANG else areas.v4_presentations
+        if is_own(name):
+            most = areas.own_presentations
         return self._recorded(name, most, areas.size)
 
     def _recorded(self, name: str, presentations: int, size: int) -> Recorded:
@@ -217,15 +196,19 @@ class Plan:
             size=20 if name == TANG else size,
             presentations=presentations,
             folds=self._chosen.areas.folds,
-            data=self._data,
-            data_checksum=self.checksum(name),
+            data=self.data,
+            data_checksum=self.checksum(name.partition(":")[0]),
         )
 
     def recorded_names(self) -> list[str]:
         """Return the recordings that are asked for and found."""
         areas = self._chosen.areas
         wanted = [*([TANG] if areas.v1 else []), *(f"v4-{s}" for s in areas.v4_sessions)]
-        return [name for name in wanted if self.has(name)]
+        there = [recording for recording in areas.own if self.has(recording)]
+        return [
+            *(name for name in wanted if self.has(name)),
+            *(name for recording in there for name in own_names(recording)),
+        ]
 
     def encode(self, network: Network | None, area: Area) -> Encode:
         """Return the step that fits a network, or pixels, to an area."""
@@ -248,7 +231,7 @@ class Plan:
             network=network,
             size=self._chosen.areas.size,
             batch_size=self._chosen.batch_size,
-            data=self._data,
+            data=self.data,
             data_checksum=self.checksum("objects92"),
         )
 
@@ -266,9 +249,11 @@ class Plan:
             found.append(
                 [self.random(("tanh", "avg"), s, bias_sd=1.0) for s in range(chosen.seeds)]
             )
-        small = [n for n in self.small_kernels() if n.seed < chosen.seeds]
-        names = list(dict.fromkeys(n.configuration for n in small))
-        found += [[n for n in small if n.configuration == name] for name in names]
+        rest: dict[tuple[str, str], list[Network]] = {}
+        for network in (*self.small_kernels(), *self.large()):
+            if network.seed < chosen.seeds:
+                rest.setdefault((network.arm, network.configuration), []).append(network)
+        found += rest.values()
         return [
             self._execution.step(
                 Nonlinearity,
@@ -358,7 +343,7 @@ class Plan:
             trained_epochs=epochs,
             device=chosen_device(chosen.device) if epochs else "cpu",
             batch_size=self._chosen.batch_size,
-            data=self._data if digits or source != "procedural" else None,
+            data=self.data if digits or source != "procedural" else None,
             data_checksum=self.checksum(*needed),
         )
 
@@ -368,14 +353,18 @@ class Plan:
         wanted: list[tuple[Area, list[Pair], str, int]] = []
         sessions = {TANG, *(f"v4-{session}" for session in chosen.v4_sessions)}
         for name in self.recorded_names():
-            if name not in sessions:
+            if name not in sessions and not is_own(name):
                 continue
             size = 20 if name == TANG else chosen.v4_size
             most = chosen.presentations if name == TANG else chosen.v4_presentations
-            pairs = chosen.v1_networks if name == TANG else chosen.v4_networks
+            if is_own(name):
+                most = self._chosen.areas.own_presentations
+            early = name == TANG or name.endswith(":V1")
+            pairs = chosen.v1_networks if early else chosen.v4_networks
             # Means over few repetitions of counts in 100 ms are Poisson; dF/F is not.
             area = self._recorded(name, most, size)
-            wanted.append((area, pairs, "mse" if name == TANG else "poisson", size))
+            counts = name.startswith("v4-") or name.partition(":")[0] in COUNTS
+            wanted.append((area, pairs, "poisson" if counts else "mse", size))
         if chosen.simulated and self._chosen.simulated.it:
             wanted.append((self.area("it-sim"), [CONTROL], "mse", self._chosen.simulated.size))
         depth = len(self._chosen.grid.channels)

@@ -11,6 +11,7 @@ from isocortex.statistics import bootstrap_interval
 from isocortex.studies.farahat2025.areas import TANG
 from isocortex.studies.farahat2025.claims import SESSIONS
 from isocortex.studies.farahat2025.nonlinearity import MEASURES, summary
+from isocortex.studies.farahat2025.own_areas import is_own
 from isocortex.studies.farahat2025.resampling import difference_of_r2, explained, left_out
 
 Tables = dict[str, pd.DataFrame]
@@ -41,7 +42,8 @@ def points(tables: Tables) -> pd.DataFrame:
     """Return one row a configuration: measures of complexity, and the score of each area.
 
     Scores are means over seeds and over cells, neurons of all natural sessions, or subjects; r for
-    recordings, rho of the last block for human areas, FEV for simulated V1. ``seeds`` is the
+    recordings, rho of the last block for human areas, FEV for simulated V1 and for recordings that
+    users fetch. ``seeds`` is the
     smallest number of seeds behind a row. Empty without complexity.
     """
     if "complexity" not in tables:
@@ -54,10 +56,12 @@ def points(tables: Tables) -> pd.DataFrame:
         natural = grid[grid["area"].isin(SESSIONS)]
         if natural["area"].nunique() < len(SESSIONS):
             natural = natural.iloc[:0]
+        own = [area for area in grid["area"].unique() if is_own(area)]
         for name, rows, value in (
             (TANG, grid[grid["area"] == TANG], "r"),
             ("V4", natural, "r"),
             ("v1-sim", grid[grid["area"] == "v1-sim"], "fev"),
+            *((area, grid[grid["area"] == area], "fev") for area in own),
         ):
             if len(rows):
                 columns[name] = rows.groupby("configuration")[value].mean()

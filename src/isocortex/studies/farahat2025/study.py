@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from isocortex.brains import load
+from isocortex.brains import OWN_COPIES, load
 from isocortex.errors import UserError
 from isocortex.execution import Execution
 from isocortex.studies.base import Findings, Study, Tables
@@ -20,6 +20,7 @@ from isocortex.studies.farahat2025.evidence import DEPTH
 from isocortex.studies.farahat2025.figures import FIGURES
 from isocortex.studies.farahat2025.judging import judge_all
 from isocortex.studies.farahat2025.networks import Network
+from isocortex.studies.farahat2025.own_areas import missing_files
 from isocortex.studies.farahat2025.plan import Plan
 from isocortex.studies.farahat2025.regressions import contrasts, points, regressions
 
@@ -42,7 +43,7 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     chosen = configuration
     checksums: dict[str, str] = {}
     plan = Plan(chosen, data, execution, checksums)
-    notes = _missing(plan, chosen)
+    notes = _missing(plan, chosen, data)
     tables: Tables = {}
 
     tables["complexity"] = _complexity(plan, chosen, execution)
@@ -67,18 +68,24 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     found_data = [name for name in (*OPTIONAL, TANG, *SESSIONS) if plan.has(name)]
     if data is not None:
         found_data.append("recordings")
+    found_data += [name for name in chosen.areas.own if plan.has(name)]
     if plan.source != "cifar10" and "cifar10" in found_data:
         found_data.remove("cifar10")
     judgements = judge_all(judged, chosen.resamples, found_data, rejected)
     return Findings(tables, judgements, checksums, tuple(notes))
 
 
-def _missing(plan: Plan, chosen: Configuration) -> list[str]:
+def _missing(plan: Plan, chosen: Configuration, data: Path | None) -> list[str]:
     lacking = [name for name in OPTIONAL if not plan.has(name)]
     notes = []
     if lacking:
         notes.append(f"not found in the data folder: {', '.join(lacking)}")
     wanted = [TANG] * chosen.areas.v1 + [f"v4-{s}" for s in chosen.areas.v4_sessions]
+    for recording in chosen.areas.own:
+        files = missing_files(recording, data)
+        if files:
+            source = OWN_COPIES[recording].source
+            notes.append(f"{recording} is left out: {files[0]} is missing; get it from {source}")
     absent = [name for name in wanted if not plan.has(name)]
     if absent:
         notes.append(f"no recordings {', '.join(absent)}: their claims are not tested")
@@ -127,6 +134,7 @@ def _similarity(plan: Plan, execution: Execution) -> pd.DataFrame:
         None,
         *plan.grid(),
         *plan.small_kernels(),
+        *plan.large(),
         *plan.judged_objects(),
     ]
     steps = [plan.similarity(network) for network in networks]
