@@ -12,7 +12,8 @@ from isocortex.studies.base import Tables
 from isocortex.studies.farahat2025.areas import TANG
 from isocortex.studies.farahat2025.claims import CEILING, SESSIONS
 from isocortex.studies.farahat2025.drawing import ACTIVATIONS, headline, interval, named, ordered
-from isocortex.studies.farahat2025.regressions import AREAS
+from isocortex.studies.farahat2025.own_areas import is_own
+from isocortex.studies.farahat2025.regressions import area_label, known_areas
 
 SHUFFLES = {
     "S1": "S1 kernels", "S2": "S2 filters", "S3": "S3 layers", "S4": "S4 channels",
@@ -26,7 +27,8 @@ def scores(tables: Tables) -> pd.DataFrame:
     if "encoding" in tables:
         table = tables["encoding"]
         area = table["area"].where(~table["area"].isin(SESSIONS), "V4")
-        score = table["r"].where(~area.str.endswith("-sim"), table["fev"])
+        explained = area.str.endswith("-sim") | area.map(is_own)
+        score = table["r"].where(~explained, table["fev"])
         parts.append(table.assign(area=area, score=score))
     if "rsa" in tables:
         last = tables["rsa"][tables["rsa"]["last"]]
@@ -39,7 +41,7 @@ def grid(tables: Tables) -> Drawing:
     """Draw the scores of random networks, activation by pooling, for each area."""
     table = scores(tables)
     random = table[(table["arm"] == "random") & (table["norm"] == "gain")]
-    areas = [a for a in AREAS if a in set(random["area"])]
+    areas = known_areas(random["area"].unique())
     figure = Drawing(
         figsize=(2.3 * len(areas) + 1.6, 1.6 + 0.22 * max(8, random["configuration"].nunique())),
         layout="constrained",
@@ -60,7 +62,7 @@ def grid(tables: Tables) -> Drawing:
         floor = table[(table["area"] == area) & (table["arm"] == "pixels")]["score"]
         if len(floor):
             axis.axvline(float(floor.iloc[0]), color="0.5", ls=":", lw=1.2)
-        axis.set(title=AREAS[area], xlabel=unit(area))
+        axis.set(title=area_label(area), xlabel=unit(area))
         axis.set_yticks(list(at.values()), [named(n) for n in at])
         axis.margins(x=0.12)
     headline(figure, _grid_title(random, areas))
@@ -71,7 +73,7 @@ def unit(area: str) -> str:
     """Return the axis label of an area's score."""
     if area in CEILING:
         return "ρ with subjects' RDMs"
-    return "FEV" if area.endswith("-sim") else "r, held out"
+    return "FEV" if area.endswith("-sim") or is_own(area) else "r, held out"
 
 
 def _grid_title(random: pd.DataFrame, areas: Sequence[str]) -> str:
@@ -79,7 +81,7 @@ def _grid_title(random: pd.DataFrame, areas: Sequence[str]) -> str:
     for area in areas:
         mean = random[random["area"] == area].groupby("configuration")["score"].mean()
         if {"relu-avg", "identity-avg"} <= set(mean.index):
-            said.append(f"{AREAS[area]} {mean['relu-avg'] - mean['identity-avg']:+.2f}")
+            said.append(f"{area_label(area)} {mean['relu-avg'] - mean['identity-avg']:+.2f}")
     return "Random networks; ReLU less identity (average pooling): " + ", ".join(said)
 
 
@@ -87,7 +89,8 @@ def training(tables: Tables) -> Drawing:
     """Draw gains from object training, and drops by shuffles, for each area."""
     table = scores(tables)
     table = table[(table["norm"] == "bn") & (table["configuration"] == "relu-max")]
-    areas = [a for a in (TANG, "V4", "EVC", "IT", "v1-sim", "it-sim") if a in set(table["area"])]
+    names = set(table["area"])
+    areas = [*known_areas(names), *(["it-sim"] if "it-sim" in names else [])]
     areas = [a for a in areas if "trained" in set(table[table["area"] == a]["arm"])]
     arms = [a for a in ("random", *SHUFFLES) if a in set(table["arm"])]
     figure = Drawing(figsize=(1.9 * len(areas) + 3.4, 3.9), layout="constrained")
@@ -107,11 +110,10 @@ def training(tables: Tables) -> Drawing:
             if not np.isnan(half):
                 axis.errorbar(x, mean, yerr=half, color="0.4", capsize=2, lw=1)
     axis.axhline(0, color="0.5", lw=0.8)
-    labels = {**AREAS, "it-sim": "simulated IT"}
     axis.set_xticks(
         range(len(areas)),
         [
-            labels[a] + (", over its\nceiling (ρ)" if a in CEILING else f"\n({unit(a)})")
+            area_label(a) + (", over its\nceiling (ρ)" if a in CEILING else f"\n({unit(a)})")
             for a in areas
         ],
     )
@@ -127,7 +129,7 @@ def _training_title(table: pd.DataFrame, areas: Sequence[str]) -> str:
         wide = table[table["area"] == area].pivot_table("score", "seed", "arm")
         if {"trained", "random"} <= set(wide):
             gain = (wide["trained"] - wide["random"]).mean() / CEILING[area]
-            said.append(f"{gain:+.2f} in {AREAS[area]}")
+            said.append(f"{gain:+.2f} in {area_label(area)}")
     if not said:
         return "What training on objects adds, and what shuffled weights lose (ReLU, max)"
     return "Training on objects adds " + ", ".join(said) + " (ρ over ceiling; ReLU, max)"
@@ -137,31 +139,30 @@ def responses(tables: Tables) -> Drawing:
     """Draw what trained kernels add to frozen ones where networks learn from the responses."""
     table = tables["neural"].groupby(["area", "configuration", "seed", "frozen"])["r"].mean()
     wide = table.unstack("frozen").reset_index()
-    areas = list(wide["area"].unique())
-    figure = Drawing(figsize=(3.4 * len(areas) + 1.2, 3.6), layout="constrained")
-    axes = figure.subplots(1, len(areas), squeeze=False)[0]
+    areas = sorted(wide["area"].unique(), key=lambda area: (area != TANG, area))
+    names = {a: ordered(wide[wide["area"] == a]["configuration"].unique()) for a in areas}
+    widths = [max(1.6, len(names[a])) for a in areas]
+    figure = Drawing(figsize=(1.0 * sum(widths) + 1.4, 3.9), layout="constrained")
+    axes = figure.subplots(1, len(areas), squeeze=False, sharey=True, width_ratios=widths)[0]
     for axis, area in zip(axes, areas, strict=True):
         rows = wide[wide["area"] == area]
-        names = ordered(rows["configuration"].unique())
-        for place, name in enumerate(names):
+        for place, name in enumerate(names[area]):
             each = rows[rows["configuration"] == name]
             _, colour, marker = ACTIVATIONS[name.split("-")[0]]
             for _, seed in each.iterrows():
-                axis.plot([place - 0.15, place + 0.15], [seed[True], seed[False]], color=colour,
-                          marker=marker, ms=5, lw=1.2)  # fmt: skip
-        ticks = [p + d for p in range(len(names)) for d in (-0.15, 0.15)]
-        axis.set_xticks(ticks, ["frozen", "trained"] * len(names), rotation=60, ha="right")
-        for place, name in enumerate(names):
-            axis.annotate(named(name).replace(", ", "\n"), (place, 0.99), ha="center", va="top",
-                          xycoords=("data", "axes fraction"), fontsize=8)  # fmt: skip
-        low, high = axis.get_ylim()
-        axis.set(ylim=(low, high + 0.3 * (high - low)), xlim=(-0.6, len(names) - 0.4))
-        labels = {**AREAS, "it-sim": "simulated IT"}
-        axis.set_title(labels.get(area, area.upper()))
+                axis.plot([place - 0.2, place + 0.2], [seed[True], seed[False]], color=colour,
+                          lw=1, alpha=0.45)  # fmt: skip
+            for x, frozen in ((place - 0.2, True), (place + 0.2, False)):
+                mean, half = interval(each[frozen].to_numpy())
+                axis.errorbar(x, mean, yerr=None if np.isnan(half) else half, marker=marker,
+                              color=colour, ms=6, capsize=2, lw=1.2,
+                              mfc="white" if frozen else colour)  # fmt: skip
+        labels = [named(name).replace(", ", "\n") for name in names[area]]
+        axis.set_xticks(range(len(labels)), labels)
+        axis.set(xlim=(-0.6, len(labels) - 0.4), title=area_label(area))
     axes[0].set_ylabel("r, held out (mean over neurons)")
     change = (wide[False] - wide[True]).groupby(wide["area"]).mean()
-    labels = {**AREAS, "it-sim": "simulated IT"}
-    said = ", ".join(f"{labels.get(a, a.upper())} {v:+.2f}" for a, v in change.items())
+    said = ", ".join(f"{area_label(a)} {change[a]:+.2f}" for a in areas)
     headline(figure, f"Kernels trained on the responses, less frozen ones: {said}")
     return figure
 
@@ -169,7 +170,7 @@ def responses(tables: Tables) -> Drawing:
 def complexity(tables: Tables) -> Drawing:
     """Draw scores against complexity over configurations, with R2, for each area."""
     table = tables["points"]
-    areas = [a for a in AREAS if a in table and table[a].notna().sum() >= 2]
+    areas = [a for a in known_areas(table.columns) if table[a].notna().sum() >= 2]
     measures = {"c_lin": "C_lin, block 1", "e_even": "evenness, block 1"}
     figure = Drawing(figsize=(2.5 * len(areas) + 1.0, 5.6), layout="constrained")
     axes = figure.subplots(len(measures), len(areas), squeeze=False, sharey="col", sharex="row")
@@ -180,7 +181,7 @@ def complexity(tables: Tables) -> Drawing:
                 name, colour, marker = ACTIVATIONS[activation]
                 axis.plot(point[measure], point[area], ls="", marker=marker, ms=6, color=colour,
                           mfc=colour if pooling == "max" else "none", label=name)  # fmt: skip
-            axis.set_title(f"{AREAS[area]}\n{_r2(tables['regressions'], area, measure)}")
+            axis.set_title(f"{area_label(area)}\n{_r2(tables['regressions'], area, measure)}")
             axis.set_ylabel(unit(area))
             axis.set_xlabel(label)
             axis.margins(0.12)

@@ -25,7 +25,8 @@ FIGURES: dict[str, Figure] = {
     "responses": Figure(
         responses,
         "Networks that learn from the recorded responses, with frozen or trained kernels below the"
-        " same factorised readout; a line a seed.",
+        " same factorised readout. Open: frozen; filled: trained; lines: seeds; bars: 95 %"
+        " intervals over seeds.",
         ("neural",),
     ),
     "complexity": Figure(
@@ -42,8 +43,10 @@ FIGURES: dict[str, Figure] = {
     ),
     "selectivity": Figure(
         selectivity,
-        "Circular variance of the central units of block 2 (all seeds), by two response rules, and"
-        " of recorded V1 cells (Ringach et al. 2002). Dashed: trained on objects.",
+        "Cumulative distributions of the circular variance of the central units of block 2 (all"
+        " seeds, average pooling), by two response rules, and of recorded V1 cells (Ringach et al."
+        " 2002; thick). Dashed: trained on objects. The area between two curves is their"
+        " distance W1.",
         ("selectivity",),
     ),
     "textures": Figure(

@@ -18,27 +18,24 @@ def selectivity(tables: Tables) -> Drawing:
     table = tables["selectivity"]
     table = table[table["block"] == DEPTH]
     cells = tables.get("recorded_cells")
-    edges = np.linspace(0, 1, 14)
-    figure = Drawing(figsize=(9.2, 4.3), layout="constrained")
+    figure = Drawing(figsize=(9.4, 4.3), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for axis, rule in zip(axes, RULES, strict=True):
         rows = table[table["rule"] == rule]
-        if cells is not None:
-            share = np.histogram(cells["circular_variance"], edges)[0] / len(cells)
-            axis.stairs(share, edges, fill=True, color="0.5", alpha=0.35, label="V1 cells")
         for (arm, name), each in rows.groupby(["arm", "configuration"]):
             values = each["circular_variance"].dropna()
-            if not len(values):
+            if not len(values) or not name.endswith("avg"):
                 continue
             label, colour, _ = ACTIVATIONS[name.split("-")[0]]
-            if arm == "trained" and not name.endswith("avg"):
-                continue
-            share = np.histogram(values, edges)[0] / len(values)
-            axis.stairs(share, edges, color=colour, lw=1.6, ls="-" if arm == "random" else "--",
-                        label=f"{label}, {arm}")  # fmt: skip
-        axis.set(title=f"Rule: {RULES[rule]}", xlabel="circular variance (0 = one orientation)")
-    axes[0].set_ylabel("share of units or cells")
-    handles = {h.get_label(): h for a in axes for h in a.patches}
+            axis.ecdf(values, color=colour, lw=1.4, ls="-" if arm == "random" else "--",
+                      label=f"{label}, {arm}")  # fmt: skip
+        if cells is not None:
+            axis.ecdf(cells["circular_variance"], color="0.25", lw=3, label="V1 cells")
+        axis.set(title=f"Rule: {RULES[rule]}", xlabel="circular variance (0 = one orientation)",
+                 xticks=np.arange(0, 1, 0.2),
+                 xlim=(0, 1))  # fmt: skip
+    axes[0].set_ylabel("share of units or cells below")
+    handles = {h.get_label(): h for a in axes for h in a.get_lines()}
     figure.legend(handles.values(), handles.keys(), loc="outside right center")
     headline(figure, _selectivity_title(tables))
     return figure

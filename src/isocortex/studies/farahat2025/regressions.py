@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -32,6 +34,17 @@ COLUMNS = (
 AREAS = {TANG: "V1 (3 cells)", "V4": "V4", "EVC": "human EVC", "IT": "human IT",
          "v1-sim": "simulated V1"}  # fmt: skip
 """Areas in the order of figures."""
+
+
+def known_areas(names: Iterable[str]) -> list[str]:
+    """Return the areas among some names in the order of figures, those that users fetch last."""
+    names = list(names)
+    return [*(a for a in AREAS if a in names), *sorted(n for n in names if is_own(n))]
+
+
+def area_label(area: str) -> str:
+    """Return what figures call an area."""
+    return {**AREAS, "it-sim": "simulated IT"}.get(area, area.replace("v4-", "V4 "))
 
 
 def _grid(table: pd.DataFrame) -> pd.DataFrame:
@@ -104,9 +117,9 @@ def regressions(tables: Tables, n_resamples: int) -> pd.DataFrame:
     """
     found = points(tables)
     rows = []
-    for area in AREAS:
+    for area in known_areas(found.columns):
         for measure in (*MEASURES, *(f"{m}_mean" for m in MEASURES)):
-            if found.empty or area not in found or measure not in found:
+            if measure not in found:
                 continue
             both = found[[measure, area]].dropna()
             if len(both) < FEWEST_POINTS or both[measure].nunique() < 2:
