@@ -91,6 +91,15 @@ def test_reflected_borders_leave_a_uniform_image_uniform() -> None:
     torch.testing.assert_close(out, layer.filter.sum().expand_as(out))
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_beyond_zero_borders_there_is_nothing(training: bool) -> None:
+    layer = LGNLayer(LGNConfig(rectified=False, normalised=False, padding="zeros")).train(training)
+    image = torch.rand(2, 1, 12, 9)
+    padded = torch.nn.functional.pad(image, [3] * 4)
+    wanted = torch.nn.functional.conv2d(padded, layer.conv.weight)
+    torch.testing.assert_close(layer(image), wanted, atol=1e-5, rtol=1e-5)
+
+
 def test_a_dead_filter_is_noticed() -> None:
     network = LGNCNN(SMALL, seed=0)
     images = torch.rand(8, 1, 32, 32)

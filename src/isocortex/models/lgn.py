@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -22,6 +22,8 @@ class LGNConfig(BaseModel):
         Whether a ReLU follows.
     normalised : bool
         Whether batch normalisation follows (after the ReLU).
+    padding : {"reflect", "zeros"}
+        What lies beyond the borders of the image; with zeros a uniform image does not stay uniform.
     initial_sd : float, optional
         Standard deviation of normally distributed initial weights; None draws as `nn.Conv2d` does,
         from U(+-1/size), whose standard deviation is 0.082 for a filter of 7 x 7.
@@ -32,6 +34,7 @@ class LGNConfig(BaseModel):
     size: Annotated[int, Field(ge=3)] = 7
     rectified: bool = True
     normalised: bool = True
+    padding: Literal["reflect", "zeros"] = "reflect"
     initial_sd: Annotated[float, Field(gt=0)] | None = None
 
     @field_validator("size")
@@ -45,7 +48,7 @@ class LGNConfig(BaseModel):
 class LGNLayer(nn.Module):
     """One filter over a grey image: convolution, ReLU, batch normalisation; the size is kept.
 
-    The image is reflected at its borders. There is no bias.
+    The image is reflected at its borders unless `padding` says otherwise. There is no bias.
 
     Parameters
     ----------
@@ -61,7 +64,7 @@ class LGNLayer(nn.Module):
         super().__init__()
         self.config = config
         self.conv = FourierConv2d(
-            1, config.size, padding="same", padding_mode="reflect", initial_sd=config.initial_sd
+            1, config.size, padding="same", padding_mode=config.padding, initial_sd=config.initial_sd
         )
         self.act = nn.ReLU() if config.rectified else nn.Identity()
         self.norm = nn.BatchNorm2d(1) if config.normalised else nn.Identity()

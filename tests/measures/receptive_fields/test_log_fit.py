@@ -48,6 +48,20 @@ def test_width_and_amplitude_of_either_sign_are_recovered(side: int, dtype: type
     assert len(fit) == len(WIDTHS)
 
 
+def test_width_at_thirty_per_cent_noise() -> None:
+    rng = np.random.default_rng(0)
+    widths = np.repeat([0.8, 1.0, 1.3, 1.6], 50)
+    exact = laplacian_of_gaussian(11, torch.from_numpy(widths)).numpy()
+    noise = rng.standard_normal(exact.shape)
+    noise *= 0.3 * exact.std(axis=(1, 2), keepdims=True)
+    fit = fit_log(exact + noise)
+    error = np.abs(fit.sigma / widths - 1)
+    assert np.median(error) < 0.03
+    assert np.quantile(error, 0.95) < 0.12
+    assert (fit.amplitude > 0).all()
+    assert np.median(fit.r) > 0.93
+
+
 def test_correlations_are_those_of_a_search_filter_by_filter() -> None:
     filters = np.random.default_rng(0).standard_normal((4, 7, 7)).cumsum(axis=1)
     fit = fit_log(filters)
