@@ -64,7 +64,11 @@ class LGNLayer(nn.Module):
         super().__init__()
         self.config = config
         self.conv = FourierConv2d(
-            1, config.size, padding="same", padding_mode=config.padding, initial_sd=config.initial_sd
+            1,
+            config.size,
+            padding="same",
+            padding_mode=config.padding,
+            initial_sd=config.initial_sd,
         )
         self.act = nn.ReLU() if config.rectified else nn.Identity()
         self.norm = nn.BatchNorm2d(1) if config.normalised else nn.Identity()

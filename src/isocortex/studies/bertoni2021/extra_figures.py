@@ -59,7 +59,7 @@ def _quartiles(axis: Axes, at: float, values: pd.Series) -> None:
     defined = values.dropna().to_numpy(float)
     if not len(defined):
         return
-    colour = f"C{int(at) % 6}"
+    colour = f"C{int(at) % 7}"
     spread = np.random.default_rng(0).uniform(-0.22, 0.02, len(defined))
     axis.plot(at + spread, defined, ls="", marker="o", ms=3, color=colour, alpha=0.4)
     low, middle, high = np.quantile(defined, [0.25, 0.5, 0.75])

@@ -198,8 +198,9 @@ def emergence(tables: Tables) -> Drawing:
     axes[0].axhline(float(table["q_95"].mean()), color="0.5", ls=":", lw=1.2)
     handles = {h: label for a in axes for h, label in zip(*a.get_legend_handles_labels(),
                                                         strict=True)}  # fmt: skip
-    unique = {label: h for h, label in handles.items()}
-    figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=6)
+    known = {label: h for h, label in handles.items()}
+    unique = {label: known[label] for label in ARM_NAMES.values() if label in known}
+    figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=7)
     first, last = (_at(table.query("arm == 'all'"), which) for which in ("first", "last"))
     figure.suptitle(
         f"Over training (LGN and K): Q {first['q'].mean():.2f} to {last['q'].mean():.2f},"
@@ -220,12 +221,14 @@ def arms(tables: Tables) -> Drawing:
     )
     for axis, (column, label) in zip(figure.subplots(1, 3), panels, strict=True):
         for k, arm in enumerate(names):
-            dots(axis, k, table.loc[table["arm"] == arm, column].to_numpy(float), f"C{k % 6}")
+            if column != "accuracy" or arm != "mnist":  # another task
+                values = table.loc[table["arm"] == arm, column].to_numpy(float)
+                dots(axis, k, values, f"C{k % 7}")
         axis.set_xticks(range(len(names)), [ARM_NAMES[a] for a in names], rotation=25, ha="right")
         axis.set_xlim(-0.6, len(names) - 0.4)
         axis.set_ylabel(label)
     mean = table.groupby("arm")["accuracy"].mean()
-    said = ", ".join(f"{ARM_NAMES[a]} {mean[a]:.1%}" for a in names)
+    said = ", ".join(f"{ARM_NAMES[a]} {mean[a]:.1%}" for a in names[:3])
     figure.suptitle(f"Accuracy: {said}")
     return figure
 

@@ -155,7 +155,10 @@ def contours(tables: Tables) -> Drawing:
     axes[2].set(xlabel="distance (px)", ylabel="centred r, held out",
                 title="solid: direction,\ndotted: diffusion")  # fmt: skip
     axes[3].axhline(1, color="0.5", lw=0.8)
-    axes[3].set(xlabel="distance (px)", ylabel="axial ratio", title="co-axial edges")
+    axes[3].set(xlabel="distance (px)", ylabel="axial ratio", title="co-axial edges", yscale="log")
+    ticks = [1, 2, 4, 8, 16]
+    axes[3].set_yticks(ticks, [str(t) for t in ticks])
+    axes[3].minorticks_off()
     handles, labels = axes[3].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower right", ncols=6, fontsize=9)
     figure.suptitle(_headline(fits, statistics))
