@@ -22,6 +22,8 @@ def tuning(tables: Tables) -> Drawing:
     """Draw shapes of the retained filters, and their tuning to orientation beside cells."""
     filters = tables["filters"]
     kept = filters[filters["retained"]]
+    note = "" if len(kept) else "\n(no filter is a Gabor: the best fits)"
+    kept = kept if len(kept) else filters[filters["chosen"]]
     arms = [a for a in ARM_NAMES if a in set(filters["arm"])]
     figure = Drawing(figsize=(11.5, 4.2), layout="constrained")
     left, *right = figure.subplots(1, 3)
@@ -37,21 +39,26 @@ def tuning(tables: Tables) -> Drawing:
     left.set(xlabel="n_x = σ_u f (cycles)", ylabel="n_y = σ_v f (cycles)")
     if len(kept[kept["arm"].isin(("all", "no_lgn"))]):
         left.set(xscale="log", yscale="log")
+        for axis in (left.xaxis, left.yaxis):
+            low, high = axis.get_view_interval()
+            ticks = [t for t in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if low <= t <= high]
+            axis.set_ticks(ticks, [f"{t:g}" for t in ticks])
+        left.minorticks_off()
     left.set_title("shapes of the Gabors")
     left.legend(fontsize=8)
     cells = tables.get("cells", pd.DataFrame())
-    for axis, (column, label) in zip(right, TUNED.items(), strict=True):
+    for panel, (column, label) in zip(right, TUNED.items(), strict=True):
         for k, arm in enumerate(arms):
-            _quartiles(axis, k, kept.loc[kept["arm"] == arm, column])
-        axis.set_xticks(range(len(arms)), [ARM_NAMES[a] for a in arms], rotation=30, ha="right")
-        axis.set_xlim(-0.6, len(arms) - 0.4)
-        axis.set_ylabel(label)
+            _quartiles(panel, k, kept.loc[kept["arm"] == arm, column])
+        panel.set_xticks(range(len(arms)), [ARM_NAMES[a] for a in arms], rotation=30, ha="right")
+        panel.set_xlim(-0.6, len(arms) - 0.4)
+        panel.set_ylabel(label)
         if len(cells):  # the same in every row
             median = float(cells.loc[cells["measure"] == column, "median_cells"].iloc[0])
-            axis.axhline(median, color="0.5", ls="--", lw=1.2)
-            axis.set_title(f"macaque V1: median {median:.2f}" if median < 1 else
+            panel.axhline(median, color="0.5", ls="--", lw=1.2)
+            panel.set_title(f"macaque V1: median {median:.2f}" if median < 1 else
                            f"macaque V1: median {median:.0f}°")  # fmt: skip
-    figure.suptitle(_tuning_title(kept, cells))
+    figure.suptitle(f"{_tuning_title(kept, cells)}{note}")
     return figure
 
 
@@ -72,7 +79,7 @@ def _tuning_title(kept: pd.DataFrame, cells: pd.DataFrame) -> str:
     if main.empty:
         return "No filter of LGN and K is a Gabor"
     said = (
-        f"{len(main)} Gabors (LGN and K): median circular variance"
+        f"{len(main)} filters (LGN and K): median circular variance"
         f" {main['circular_variance'].median():.2f}, half-width {main['bandwidth'].median():.0f}°"
     )
     rows = cells[cells["arm"] == "all"].dropna(subset="distance") if len(cells) else cells
