@@ -201,7 +201,10 @@ def decoding(tables: Tables) -> Drawing:
         row[1].set_xticks(range(len(present)), [SETS[s][0] for s in present])
         row[1].set_title(f"{target} at {layer}: full (circle), {name} (square)")
         row[1].set_xlim(-0.6, max(len(present), 1) - 0.4)
-        for axis in row:
+        drawn = row if present else row[:1]
+        if not present:
+            _empty(row[1])
+        for axis in drawn:
             axis.set_ylabel(label)
             axis.axhline(float(rows["chance"].iloc[0]), color="C7", linestyle=":", linewidth=1)
         row[0].set_title(f"{target} over layers")
@@ -277,10 +280,22 @@ def graded(tables: Tables) -> Drawing:
         axis.set(xlabel=label, title=f"{target} at {layer_names(rows['layer'].head(1))[0]}")
         if axis.get_legend_handles_labels()[0]:
             axis.legend()
+        else:
+            _empty(axis)
     axes[0].set_ylabel("balanced accuracy")
     axes[1].set_ylabel("mean r of x and y")
     figure.suptitle("Decoding of a latent that was not learned, by how much of it was seen")
     return figure
+
+
+def _empty(axis: Axes) -> None:
+    """Say why there is nothing to see."""
+    axis.set(xticks=[], yticks=[], xlabel="")
+    axis.grid(False)
+    axis.text(
+        0.5, 0.5, "no network of this run\nsaw less variability",
+        ha="center", va="center", transform=axis.transAxes, color="C7",
+    )  # fmt: skip
 
 
 def _kind(task_set: str, variant: str) -> str:
