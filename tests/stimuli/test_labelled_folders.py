@@ -66,6 +66,10 @@ def test_a_folder_a_class(tmp_path: Path) -> None:
     images, labels = labelled_images(tmp_path, "train", 8)
     assert labels.tolist() == [0, 0, 1, 1]
     np.testing.assert_allclose(images[:, 0, 0, 0] * 255, [0, 10, 40, 50], atol=1e-4)
+    Image.new("RGB", (12, 8), (200, 100, 0)).save(tmp_path / "train" / "apple" / "0.png")
+    colour = labelled_images(tmp_path, "train", 8, 3)[0]
+    assert colour.shape == (4, 3, 8, 8)
+    np.testing.assert_allclose(colour[0, :, 0, 0] * 255, [200, 100, 0], atol=1e-4)
     with pytest.raises(UserError, match="no folders of images"):
         labelled_images(tmp_path, "test", 8)
 

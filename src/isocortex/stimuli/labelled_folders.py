@@ -23,8 +23,10 @@ _STL_SIDE = 96
 Labelled = tuple[Tensor, Tensor]
 
 
-def labelled_images(folder: str | os.PathLike[str], split: str, size: int) -> Labelled:
-    """Read grey images and labels of a split of any kind of folder in `KINDS`.
+def labelled_images(
+    folder: str | os.PathLike[str], split: str, size: int, channels: int = 1
+) -> Labelled:
+    """Read images and labels of a split of any kind of folder in `KINDS`.
 
     Parameters
     ----------
@@ -34,11 +36,13 @@ def labelled_images(folder: str | os.PathLike[str], split: str, size: int) -> La
     split : {"train", "test"}
     size : int
         Width and height: the shorter side is scaled to it and the centre square cropped.
+    channels : {1, 3}
+        Luminance, or colour.
 
     Returns
     -------
     images : Tensor
-        float32 (n, 1, size, size) in [0, 1], luminance.
+        float32 (n, channels, size, size) in [0, 1].
     labels : Tensor
         int64 (n,), from 0.
 
@@ -54,12 +58,12 @@ def labelled_images(folder: str | os.PathLike[str], split: str, size: int) -> La
         raise UserError(f"size is {size}, but images need at least one pixel")
     for _, marks, read in KINDS:
         if any((path / mark).exists() for mark in marks):
-            return read(path, split, size)
+            return read(path, split, size, channels)
     wanted = "; ".join(f"{name}: {' or '.join(marks)}" for name, marks, _ in KINDS)
     raise UserError(f"{str(path)!r} holds no labelled images that are known here ({wanted})")
 
 
-def stl10(folder: Path, split: str, size: int = _STL_SIDE) -> Labelled:
+def stl10(folder: Path, split: str, size: int = _STL_SIDE, channels: int = 1) -> Labelled:
     """Read STL-10 in its binary form; see `labelled_images`.
 
     ``<split>_X.bin`` holds bytes (n, 3, 96, 96) whose planes run down the columns,
@@ -81,33 +85,34 @@ def stl10(folder: Path, split: str, size: int = _STL_SIDE) -> Labelled:
     if labels.min() < 1 or labels.max() > 10:
         raise UserError(f"{files[1]} has labels outside 1..10; replace it by an intact copy")
     planes = pixels.reshape(-1, 3, _STL_SIDE, _STL_SIDE).transpose(0, 1, 3, 2)
-    return _grey(planes, size), torch.from_numpy(labels.astype(np.int64) - 1)
+    return _fitted(planes, size, channels), torch.from_numpy(labels.astype(np.int64) - 1)
 
 
-def cifar10_folder(folder: Path, split: str, size: int = 32) -> Labelled:
+def cifar10_folder(folder: Path, split: str, size: int = 32, channels: int = 1) -> Labelled:
     """Read CIFAR-10 as published for Python; see `labelled_images`. Checksums are verified."""
     try:
         found = datasets.CIFAR10(str(folder), train=split == "train", download=False)
     except RuntimeError as error:
         raise UserError(f"CIFAR-10 in {str(folder)!r} is not intact: {error}") from None
-    return _grey(found.data.transpose(0, 3, 1, 2), size), torch.tensor(found.targets)
+    levels = found.data.transpose(0, 3, 1, 2)
+    return _fitted(levels, size, channels), torch.tensor(found.targets)
 
 
-def image_folders(folder: Path, split: str, size: int) -> Labelled:
+def image_folders(folder: Path, split: str, size: int, channels: int = 1) -> Labelled:
     """Read ``<split>/<class>/<image>``, classes in alphabetical order; see `labelled_images`."""
     try:
         found = datasets.ImageFolder(str(folder / split))
     except (OSError, FileNotFoundError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{str(folder / split)!r} holds no folders of images ({reason})") from None
-    images = torch.empty(len(found.samples), 1, size, size)
+    images = torch.empty(len(found.samples), channels, size, size)
     for row, (file, _) in enumerate(found.samples):
-        grey = image_files.with_channels(image_files.read(Path(file)), 1)
-        images[row] = image_files.fit(grey, size)
+        image = image_files.with_channels(image_files.read(Path(file)), channels)
+        images[row] = image_files.fit(image, size)
     return images, torch.tensor([label for _, label in found.samples])
 
 
-KINDS: tuple[tuple[str, tuple[str, ...], Callable[[Path, str, int], Labelled]], ...] = (
+KINDS: tuple[tuple[str, tuple[str, ...], Callable[[Path, str, int, int], Labelled]], ...] = (
     ("STL-10", ("stl10_binary", "train_X.bin"), stl10),
     ("CIFAR-10", ("cifar-10-batches-py",), cifar10_folder),
     ("folders of classes", ("train",), image_folders),
@@ -115,10 +120,12 @@ KINDS: tuple[tuple[str, tuple[str, ...], Callable[[Path, str, int], Labelled]], 
 """Name of each kind of folder, what tells it, and its reader."""
 
 
-def _grey(levels: np.ndarray, size: int) -> Tensor:
-    """Return grey images (n, 1, size, size) of 8-bit levels (n, 3, h, w), a part at a time."""
-    images = torch.empty(len(levels), 1, size, size)
+def _fitted(levels: np.ndarray, size: int, channels: int) -> Tensor:
+    """Return images (n, channels, size, size) of 8-bit levels (n, 3, h, w), a part at a time."""
+    images = torch.empty(len(levels), channels, size, size)
     for start in range(0, len(levels), 1024):
         part = image_files.from_eight_bit(np.ascontiguousarray(levels[start : start + 1024]))
-        images[start : start + 1024] = image_files.fit(image_files.grey(part), size)
+        images[start : start + 1024] = image_files.fit(
+            image_files.with_channels(part, channels), size
+        )
     return images

@@ -129,7 +129,7 @@ def test_a_simulated_it_that_a_pyramid_explains_tests_nothing() -> None:
 
 
 def test_networks_that_name_no_objects_are_not_called_trained() -> None:
-    row = {"configuration": "relu-max", "seed": 0, "test_images": 1000}
+    row = {"configuration": "relu-max", "seed": 0, "test_images": 1000, "classes": 10}
     assert at_chance(pd.DataFrame([row | {"accuracy": 0.4}])) == ""
     assert "0.12" in at_chance(pd.DataFrame([row | {"accuracy": 0.12}]))
     found = by_id({"networks": pd.DataFrame([row | {"accuracy": 0.1}])})["R7"]

@@ -49,7 +49,9 @@ class Grid(_Part):
 class Objects(_Part):
     """Networks that are trained on objects, and the shuffles of their weights (4.5, 4.10)."""
 
-    source: Literal["auto", "cifar10", "rendered"] = "auto"
+    source: Literal["auto", "cifar10", "rendered", "folder"] = "auto"
+    """``folder`` reads `folder`: STL-10 or CIFAR-10 as published, or one folder a class."""
+    folder: str = ""
     networks: list[Pair] = [
         ("relu", "avg"), ("tanh", "avg"), ("identity", "avg"),
         ("relu", "max"), ("tanh", "max"), ("identity", "max"),

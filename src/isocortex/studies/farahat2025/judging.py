@@ -13,7 +13,6 @@ from isocortex.studies.farahat2025.claims import CLAIMS, CONFOUNDED, NEEDS, SIMU
 from isocortex.studies.farahat2025.evidence import Evidence
 from isocortex.studies.farahat2025.intervals import Tables
 
-CHANCE = 0.1
 NO_DATA = "no real data: set ISOCORTEX_DATA to a folder with the recordings"
 NOT_RUN = "a network or area that it needs was not run"
 
@@ -41,11 +40,13 @@ def judge_all(
 def at_chance(networks: pd.DataFrame | None) -> str:
     """Say which network names unseen objects no better than chance, or nothing.
 
-    Chance is one in ten; above it means by more than three binomial standard errors.
+    Chance is one in as many classes as there are; above it means by more than three binomial
+    standard errors.
     """
     if networks is None or networks.empty:
         return ""
-    least = CHANCE + 3 * np.sqrt(CHANCE * (1 - CHANCE) / networks["test_images"])
+    chance = 1 / networks["classes"]
+    least = chance + 3 * np.sqrt(chance * (1 - chance) / networks["test_images"])
     bad = networks[~(networks["accuracy"] > least)]
     if bad.empty:
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +14,7 @@ from isocortex.models.controls import Control
 from isocortex.models.convnet import ConvNet
 from isocortex.models.gain import reestimate_batchnorm
 from isocortex.models.rnet import rnet
-from isocortex.stimuli import cifar10, object_views
+from isocortex.stimuli import cifar10, labelled_images, object_views
 from isocortex.stimuli.digits import CIFAR10_CLASSES
 from isocortex.stimuli.image_files import with_channels
 from isocortex.stimuli.render import families
@@ -48,7 +47,9 @@ class Network(Step):
     kernels: tuple[int, ...] = (7, 5, 3)
     calibration_images: int = 32
     trained: bool = False
-    source: Literal["cifar10", "rendered"] = "rendered"
+    source: Literal["cifar10", "rendered", "folder"] = "rendered"
+    classes: int = 10
+    """What the head tells apart."""
     images: int = 0
     test_images: int = 0
     epochs: int = 0
@@ -112,7 +113,7 @@ class Network(Step):
             input_size=SIZE,
             channels=self.channels,
             kernels=self.kernels,
-            n_classes=n_classes(self.source),
+            n_classes=self.classes,
             seed=self.seed,
         )
         found: dict[str, Any] = {"accuracy": float("nan"), "last_loss": float("nan")}
@@ -133,7 +134,7 @@ class Network(Step):
             input_size=SIZE,
             channels=self.channels,
             kernels=self.kernels,
-            n_classes=n_classes(self.source),
+            n_classes=self.classes,
             seed=self.seed,
         )
         network.load_state_dict(self.result()["weights"])
@@ -185,20 +186,26 @@ def standardise(images: Tensor, rows: np.ndarray | None = None) -> Tensor:
     return (images - seen.mean()) / seen.std().clamp_min(1e-6)
 
 
-def n_classes(source: str) -> int:
+def n_classes(source: str, folder: Path | None = None) -> int:
     """Return the number of classes of a source of objects."""
+    if source == "folder":
+        assert folder is not None
+        return int(labelled_images(folder, "train", 1)[1].max()) + 1
     return len(CIFAR10_CLASSES) if source == "cifar10" else len(families.FAMILIES)
 
 
-@lru_cache(maxsize=4)
 def objects(source: str, split: str, count: int, data: Path | None) -> tuple[Tensor, Tensor]:
     """Return at most `count` colour images (n, 3, 32, 32) with labels, as many of each class.
 
-    CIFAR-10 photographs, or procedural objects over nine views; rendered test images show other
+    CIFAR-10 photographs, images of a folder of the user, which is `data` then, or procedural
+    objects over nine views; rendered test images show other
     exemplars than those of training.
     """
     if source == "cifar10":
         images, labels = cifar10(data, split, size=SIZE, grey=False)
+    elif source == "folder":
+        assert data is not None
+        images, labels = labelled_images(data, split, SIZE, 3)
     else:
         per_class = max(1, count // (len(families.FAMILIES) * 9))
         rendered = object_views(

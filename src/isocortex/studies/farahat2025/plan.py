@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from isocortex.execution import Execution
+from isocortex.stimuli import labelled_images
 from isocortex.studies.farahat2025.areas import TANG, Area, Recorded, SimulatedArea
 from isocortex.studies.farahat2025.config import Configuration, Pair
 from isocortex.studies.farahat2025.encoding import Encode, Similarity
-from isocortex.studies.farahat2025.networks import Network
+from isocortex.studies.farahat2025.networks import Network, n_classes
 from isocortex.studies.farahat2025.neural import NeuralFit
 from isocortex.studies.farahat2025.nonlinearity import Nonlinearity
 from isocortex.studies.farahat2025.own_areas import (
@@ -18,7 +19,7 @@ from isocortex.studies.farahat2025.own_areas import (
     own_names,
 )
 from isocortex.studies.farahat2025.selectivity import Selectivity
-from isocortex.studies.farahat2025.sources import Sources
+from isocortex.studies.farahat2025.sources import Sources, listing, own_folder
 from isocortex.studies.farahat2025.texture import TextureReadout
 from isocortex.training.devices import chosen_device
 
@@ -51,6 +52,12 @@ class Plan(Sources):
         self.source = (
             ("cifar10" if self.has("cifar10") else "rendered") if source == "auto" else source
         )
+        self.own_objects = own_folder(chosen.objects.folder) if source == "folder" else None
+        self.classes = n_classes(self.source, self.own_objects)
+        self._test_images = chosen.objects.test_images
+        if self.own_objects is not None:
+            there = len(labelled_images(self.own_objects, "test", 1)[1])
+            self._test_images = min(self._test_images, there)
 
     @property
     def _natural(self) -> dict[str, Any]:
@@ -95,12 +102,13 @@ class Plan(Sources):
                 "norm": "bn",
                 "trained": True,
                 "source": self.source,
+                "classes": self.classes,
                 "images": objects.images,
-                "test_images": objects.test_images,
+                "test_images": self._test_images,
                 "epochs": objects.epochs,
                 "device": chosen_device(objects.device),
-                "data": self.data if cifar else None,
-                "data_checksum": self.checksum("cifar10") if cifar else "",
+                "data": self.data if cifar else self.own_objects,
+                "data_checksum": self.checksum("cifar10") if cifar else listing(self.own_objects),
                 **fields,
             },
         )

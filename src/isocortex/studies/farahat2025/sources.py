@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from isocortex import data as data_room
 from isocortex.brains import OWN_COPIES
+from isocortex.errors import UserError
 from isocortex.studies.farahat2025.areas import TANG
 from isocortex.studies.farahat2025.own_areas import is_own, missing_files, parts_of
 
@@ -66,3 +68,29 @@ class Sources:
                     self._checksums[file] = data_room.checksum(path)
                 found.append(self._checksums[file][:16])
         return "-".join(found)
+
+
+def listing(folder: Path | None) -> str:
+    """Return a digest of the names and sizes of the files of a folder; empty without one."""
+    if folder is None:
+        return ""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    lines = "\n".join(f"{file.relative_to(folder)} {file.stat().st_size}" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def own_folder(name: str) -> Path:
+    """Return the folder of the objects of a user.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    folder = Path(name).expanduser()
+    if not name or not folder.is_dir():
+        raise UserError(
+            f"objects.folder {name!r} does not exist; name a folder of STL-10, CIFAR-10 or of one"
+            " folder a class: --set objects.folder=PATH"
+        )
+    return folder

@@ -69,7 +69,10 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     if data is not None:
         found_data.append("recordings")
     found_data += [name for name in chosen.areas.own if plan.has(name)]
-    if plan.source != "cifar10" and "cifar10" in found_data:
+    if plan.source == "folder":
+        notes.append(f"objects are those of {chosen.objects.folder}, in place of CIFAR-10")
+        found_data.append("cifar10")
+    elif plan.source != "cifar10" and "cifar10" in found_data:
         found_data.remove("cifar10")
     judgements = judge_all(judged, chosen.resamples, found_data, rejected)
     return Findings(tables, judgements, checksums, tuple(notes))
@@ -118,6 +121,7 @@ def _networks(trained: list[Network], execution: Execution) -> pd.DataFrame:
             "source": step.source,
             "images": step.images,
             "test_images": step.test_images,
+            "classes": step.classes,
             "epochs": step.epochs,
             "accuracy": result["accuracy"],
             "last_loss": result["last_loss"],

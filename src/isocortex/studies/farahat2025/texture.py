@@ -17,7 +17,7 @@ from isocortex.stimuli import TextureDigits, texture_digits
 from isocortex.stimuli.image_files import with_channels
 from isocortex.stimuli.texture_digits import leak_features
 from isocortex.stimuli.textures import SPLITS
-from isocortex.studies.farahat2025.networks import Network, blocks, n_classes
+from isocortex.studies.farahat2025.networks import Network, blocks
 from isocortex.training import OptimiserConfig, logistic_readout, pooled
 from isocortex.training.fit import fit
 
@@ -97,9 +97,9 @@ class TextureReadout(Step):
     def _trained(self, sets: dict[str, TextureDigits], labels: dict[str, Tensor]) -> dict[str, Any]:
         """Train the same body with its head, global means below one linear layer, readout (i)."""
         assert self.network is not None
-        if n_classes(self.network.source) != N_CLASSES:
+        if self.network.classes != N_CLASSES:
             raise UserError(
-                f"the network has {n_classes(self.network.source)} outputs, and there are"
+                f"the network has {self.network.classes} outputs, and there are"
                 f" {N_CLASSES} labels; give it another source of objects"
             )
         shown = {split: with_channels(images.images, 3) for split, images in sets.items()}
