@@ -71,7 +71,7 @@ def learning(tables: Tables) -> Drawing:
             values = own.get_group(kind) if kind in own.groups else pd.Series(dtype=float)
             if len(values):
                 offset = (t - (len(tasks) - 1) / 2) * 0.13
-                _point(axis, values.to_numpy(), k + offset, colour, "o", horizontal=True)
+                point(axis, values.to_numpy(), k + offset, colour, "o", horizontal=True)
         axis.plot([], [], "o", color=colour, label=task)
     axis.axvline(1, color="C7", linestyle=":", linewidth=1)
     axis.axvline(0.8, color="C7", linestyle="--", linewidth=1)
@@ -104,7 +104,7 @@ def alignment(tables: Tables) -> Drawing:
         for k, s in enumerate(sets):
             own = rows[rows["task_set"] == s].groupby("seed")["chosen"].mean()
             colour = "C7" if s == PIXELS else SETS[s][1]
-            _point(axis, own.to_numpy(), k, colour, "o")
+            point(axis, own.to_numpy(), k, colour, "o")
         names = [PIXELS if s == PIXELS else SETS[s][0] for s in sets]
         axis.set_xticks(range(len(sets)), names, rotation=50, ha="right")
         axis.axhline(0, color="C7", linewidth=0.8)
@@ -197,7 +197,7 @@ def decoding(tables: Tables) -> Drawing:
         for k, s in enumerate(present):
             for offset, kind, marker in ((-0.12, "full", "o"), (0.12, variant, "s")):
                 own = at[(at["task_set"] == s) & (at["variant"] == kind)]["score"]
-                _point(row[1], own.to_numpy(), k + offset, SETS[s][1], marker)
+                point(row[1], own.to_numpy(), k + offset, SETS[s][1], marker)
         row[1].set_xticks(range(len(present)), [SETS[s][0] for s in present])
         row[1].set_title(f"{target} at {layer}: full (circle), {name} (square)")
         row[1].set_xlim(-0.6, max(len(present), 1) - 0.4)
@@ -225,7 +225,7 @@ def generalisation(tables: Tables) -> Drawing:
         rows = table[table["tested_on"] == kind]
         for j, s in enumerate(sets):
             own = rows[rows["task_set"] == s].groupby("seed")["value"].mean()
-            _point(axis, own.to_numpy(), j + (k - (len(kinds) - 1) / 2) * 0.14, f"C{k}", "osD^v"[k])
+            point(axis, own.to_numpy(), j + (k - (len(kinds) - 1) / 2) * 0.14, f"C{k}", "osD^v"[k])
         axis.plot([], [], "osD^v"[k], color=f"C{k}", label=kind)
     axis.axhline(1, color="C7", linestyle=":", linewidth=1)
     axis.set_xticks(range(len(sets)), [SETS[s][0] for s in sets])
@@ -275,7 +275,7 @@ def graded(tables: Tables) -> Drawing:
                 if amount is None and str(variant).startswith(prefix):
                     amount = float(str(variant).removeprefix(prefix))
                 if amount is not None:
-                    _point(axis, values["score"].to_numpy(), amount, SETS[s][1], SETS[s][3])
+                    point(axis, values["score"].to_numpy(), amount, SETS[s][1], SETS[s][3])
             axis.plot([], [], SETS[s][3], color=SETS[s][1], label=SETS[s][0])
         axis.set(xlabel=label, title=f"{target} at {layer_names(rows['layer'].head(1))[0]}")
         if axis.get_legend_handles_labels()[0]:
@@ -350,7 +350,7 @@ def _between(table: pd.DataFrame, sets: Sequence[str]) -> np.ndarray:
     return matrix
 
 
-def _point(
+def point(
     axis: Axes,
     values: np.ndarray,
     place: float,

@@ -208,9 +208,7 @@ def _stages(tables: Tables, gate: Gate, intervals: Intervals) -> None:
             intervals["share IT before layer4"] = share(depth["IT"] < 4)
     if "alignment" in tables:
         best = gate(tables["alignment"]).query("best and variant == 'full'")
-        stages = best.assign(value=best["stage"])
-        spatial = pd.concat([_by_seed(stages, s) for s in SPATIAL], axis=1).mean(axis=1)
-        _put(intervals, "V4 stage category - spatial", _by_seed(stages, "category") - spatial)
+        _put(intervals, "V4 stage category - spatial", _later_in_category(best))
 
 
 def _public(table: pd.DataFrame, intervals: Intervals) -> None:
@@ -229,10 +227,15 @@ def _public(table: pd.DataFrame, intervals: Intervals) -> None:
     v1, v2, it = depth["V1"], depth["V2"], depth["IT"]
     intervals["share V1 <= V2 <= IT, public"] = share((v1 <= v2) & (v2 <= it))
     intervals["share IT before layer4, public"] = share(it < 4)
-    stages = best[best["area"] == "V4"].assign(value=best["stage"])
-    spatial = pd.concat([_by_seed(stages, s) for s in SPATIAL], axis=1).mean(axis=1)
-    late = _by_seed(stages, "category") - spatial
+    late = _later_in_category(best[best["area"] == "V4"])
     _put(intervals, "V4 stage category - spatial, public", late)
+
+
+def _later_in_category(best: pd.DataFrame) -> pd.Series:
+    """Return the stage of the best layer in category networks less that in spatial ones."""
+    stages = best.assign(value=best["stage"])
+    spatial = pd.concat([_by_seed(stages, s) for s in SPATIAL], axis=1).mean(axis=1)
+    return _by_seed(stages, "category") - spatial
 
 
 def share(yes: pd.Series) -> Interval:

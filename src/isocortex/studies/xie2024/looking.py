@@ -14,7 +14,7 @@ from isocortex.models.preprocessing import Preprocess
 from isocortex.recording import grams
 from isocortex.stimuli import StimulusSet
 from isocortex.studies.xie2024.given import Given
-from isocortex.studies.xie2024.measuring import PIXELS, Grams
+from isocortex.studies.xie2024.measuring import PIXELS, PIXELS_IDENTITY, Grams
 from isocortex.studies.xie2024.networks import Train
 
 BATCH = 128
@@ -48,9 +48,7 @@ class Looking(Step):
     @property
     def identity(self) -> dict[str, Any]:
         """Columns that say whom a row is about."""
-        if self.observer is None:
-            return {"task_set": PIXELS, "variant": "full", "seed": 0}
-        return self.observer.identity
+        return PIXELS_IDENTITY if self.observer is None else self.observer.identity
 
     def read(
         self,

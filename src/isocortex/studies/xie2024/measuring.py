@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,9 @@ from isocortex.studies.xie2024.scenes import SceneImages
 from isocortex.training.latent_tasks import Scale
 
 PIXELS = "pixels"
+PIXELS_IDENTITY: dict[str, Any] = {"task_set": PIXELS, "variant": "full", "seed": 0}
+"""What stands in tables in place of a network's identity."""
+
 PENALTIES = np.logspace(-4, 3, 15)
 """In units of the mean squared length of the features."""
 
@@ -71,12 +74,8 @@ class Decode(Step):
                             "n": len(latents),
                         }
                     )
-        keys = (
-            {"task_set": PIXELS, "variant": "full", "seed": 0}
-            if self.network is None
-            else self.network.identity
-        )
-        return pd.DataFrame(rows).assign(**keys)
+        identity = PIXELS_IDENTITY if self.network is None else self.network.identity
+        return pd.DataFrame(rows).assign(**identity)
 
     def _grams(self, images: SceneImages) -> Grams:
         shown = images.stimuli()

@@ -175,17 +175,24 @@ class Train(Step):
     def source(self, images: SceneImages, scale: Scale) -> BatchSource:
         """Return images as the network takes them, with their targets."""
         targets = latent_targets(images.latents(), scale)
-        pixels = images.pixels(self.device)
-        maps = images.maps(self.device) if images.dense else None
         mean, sd = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (MEAN, SD))
 
-        def draw(rows: np.ndarray) -> tuple[Tensor, Tensor]:
-            shown = pixels(rows)
+        def prepared(shown: Tensor, rows: np.ndarray) -> tuple[Tensor, Tensor]:
             normal = (shown - mean.to(shown.device)) / sd.to(shown.device)
-            wanted = targets[torch.from_numpy(rows)].to(shown.device)
-            if maps is not None:
-                wanted = torch.cat([wanted, dense_targets(*maps(rows), scale)], dim=1)
-            return normal, wanted
+            return normal, targets[torch.from_numpy(rows)].to(shown.device)
+
+        if images.dense:
+            views = images.views(self.device)
+
+            def draw(rows: np.ndarray) -> tuple[Tensor, Tensor]:
+                shown, mask, depth = views(rows)
+                normal, wanted = prepared(shown, rows)
+                return normal, torch.cat([wanted, dense_targets(mask, depth, scale)], dim=1)
+        else:
+            pixels = images.pixels(self.device)
+
+            def draw(rows: np.ndarray) -> tuple[Tensor, Tensor]:
+                return prepared(pixels(rows), rows)
 
         return BatchSource(len(targets), draw, ahead=QUEUE)
 

@@ -345,10 +345,13 @@ class Plan:
 
     def test_on_own(self, network: Train) -> Generalise:
         """Return the step that tests a network on images of the variability it was trained on."""
-        variant = network.variant if network.variant in self.variants() else FULL
         return self._execution.step(
-            Generalise, network=network, images={"own": self.held_out(variant)}
+            Generalise, network=network, images={"own": self.held_out(network.variant)}
         )
+
+    def reduced(self, variant: str) -> bool:
+        """Whether networks of a variant see other images than held-out ones of full variability."""
+        return variant != FULL and variant in self.variants()
 
     def shares(self, networks: list[Train]) -> list[Share]:
         """Return the steps that divide V4 between spatial and category networks of one seed."""

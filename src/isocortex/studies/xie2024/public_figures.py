@@ -7,9 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from isocortex.statistics import t_interval
 from isocortex.studies.base import Figure, Tables
-from isocortex.studies.xie2024.figures import FEWEST_FOR_INTERVAL, SETS
+from isocortex.studies.xie2024.figures import SETS, point
 from isocortex.studies.xie2024.given import GIVEN
 from isocortex.studies.xie2024.measuring import PIXELS
 from isocortex.studies.xie2024.public_alignment import REGIONS
@@ -53,12 +52,7 @@ def _scores(axis: Axes, rows: pd.DataFrame, sets: list[str]) -> None:
     for k, s in enumerate(sets):
         own = rows[rows["task_set"] == s]
         values = own[own["variant"] == "full"].groupby("seed")["chosen"].first().to_numpy()
-        if len(values) >= FEWEST_FOR_INTERVAL:
-            interval = t_interval(values)
-            axis.vlines(k, interval.low, interval.high, color="C0", linewidth=1.4)
-            values = np.array([interval.estimate])
-        colour = "C7" if s == PIXELS else "C0"
-        axis.plot(np.full(len(values), k), values, "o", color=colour, markersize=5)
+        point(axis, values, k, "C7" if s == PIXELS else "C0", "o")
         given = own[own["variant"] == GIVEN].groupby("body")["chosen"].first().to_numpy()
         axis.plot(np.full(len(given), k + 0.2), given, "D", color="C1", fillstyle="none")
 

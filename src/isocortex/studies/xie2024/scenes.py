@@ -29,6 +29,9 @@ LATENTS = ("category", "identity", "x", "y", "z", "pitch", "yaw", "roll",
 Pixels = Callable[[np.ndarray], Tensor]
 """Rows (k,) -> images (k, 3, h, w) in [0, 1]."""
 
+Views = Callable[[np.ndarray], tuple[Tensor, Tensor, Tensor]]
+"""Rows (k,) -> images, mask and depth, the latter (k, 1, h, w)."""
+
 
 class SceneImages(Step):
     """One set of latent scenes.
@@ -102,22 +105,24 @@ class SceneImages(Step):
             return open_scenes(kept).images
         return lambda rows: kept[torch.from_numpy(rows)]
 
-    def maps(self, device: str) -> Callable[[np.ndarray], tuple[Tensor, Tensor]]:
-        """Return a function that gives mask and depth (k, 1, h, w), from the file or made."""
+    def views(self, device: str) -> Views:
+        """Return a function that gives images with their maps, from the file or made together."""
         if self.on_the_fly:
             scenes = self.scenes(device).prepare()
 
-            def made(rows: np.ndarray) -> tuple[Tensor, Tensor]:
-                batch = scenes.render(rows, self.size, self.supersample)
-                return batch.mask, _depths([batch])
+            def made(rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+                batch = scenes.render(rows, self.size, self.supersample, eight_bit=True)
+                return batch.image, batch.mask, _depths([batch])
 
             return made
         kept = self.result()
         if isinstance(kept["pixels"], str):
             lying = open_scenes(kept["pixels"])
-            return lambda rows: (lying.read("mask", rows), lying.read("depth", rows))
-        mask, depth = kept["maps"]
-        return lambda rows: (mask[torch.from_numpy(rows)], depth[torch.from_numpy(rows)])
+            return lambda rows: (
+                lying.images(rows), lying.read("mask", rows), lying.read("depth", rows),
+            )  # fmt: skip
+        images, (mask, depth) = kept["pixels"], kept["maps"]
+        return lambda rows: tuple(each[torch.from_numpy(rows)] for each in (images, mask, depth))
 
     def latents(self) -> pd.DataFrame:
         """Return the log, one row an image.

@@ -50,10 +50,9 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     execution.sweep(("render",), rendered, lambda step: _name(sets, step))
     tables: Tables = {"montage": montage(sets["held out"])}
     execution.sweep(("train",), networks, lambda step: step.title)
-    reduced = [n for n in networks if n.variant != FULL and n.tasks]
-    tests = [plan.test_on_own(network) for network in reduced]
+    tests = [plan.test_on_own(n) for n in networks if n.tasks and plan.reduced(n.variant)]
     found = execution.sweep(("test",), tests, lambda step: step.title)
-    own = {network.title: table for network, table in zip(reduced, found, strict=True)}
+    own = {step.title: table for step, table in zip(tests, found, strict=True)}
     tables["training"] = training_table(networks, own)
     tables["bits"] = bits_per_image(plan.trained_on(FULL))
 
