@@ -11,8 +11,7 @@ from torch import nn
 from isocortex.analyses.filters import (
     blurred_filters,
     choose,
-    circular_variance,
-    filter_bandwidth,
+    filter_tuning,
     first_layer,
     fit_filters,
     grating_answers,
@@ -60,11 +59,11 @@ def test_circular_variance_of_one_orientation_and_of_all() -> None:
     place = np.arange(side) - 7
     grating = np.cos(2 * np.pi * 0.2 * place)[None].repeat(side, axis=0)
     blob = np.exp(-(place[:, None] ** 2 + place**2) / 8.0)
-    found = circular_variance(np.stack([grating, blob]), np.array([0.2, 0.1]))
+    found = filter_tuning(np.stack([grating, blob]), np.array([0.2, 0.1]))[0]
     assert found[0] < 0.25
     assert found[1] == pytest.approx(1, abs=1e-6)
-    assert np.isnan(circular_variance(blob[None], np.array([np.nan])))[0]
-    turned = circular_variance(np.stack([grating.T, -grating]), np.array([0.2, 0.2]))
+    assert np.isnan(filter_tuning(blob[None], np.array([np.nan])))[0, 0]
+    turned = filter_tuning(np.stack([grating.T, -grating]), np.array([0.2, 0.2]))[0]
     np.testing.assert_allclose(turned, found[0], atol=1e-9)
 
 
@@ -123,6 +122,6 @@ def test_bandwidth_is_that_of_the_answers_to_gratings(gabors: Bank) -> None:
     )
     np.testing.assert_allclose(grating_answers(bank, frequency), curves, rtol=1e-9)
     wanted = bandwidth(curves, np.arange(0, 180, 5.0))
-    np.testing.assert_allclose(filter_bandwidth(bank, frequency), wanted)
+    np.testing.assert_allclose(filter_tuning(bank, frequency)[1], wanted)
     assert ((wanted > 5) & (wanted < 45)).all()
-    assert np.isnan(filter_bandwidth(bank[:1], np.array([np.nan])))[0]
+    assert np.isnan(filter_tuning(bank[:1], np.array([np.nan]))[1])[0]

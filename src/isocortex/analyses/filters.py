@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from isocortex.arrays import Array
 from isocortex.errors import UserError, unknown
+from isocortex.measures import tuning
 from isocortex.measures.receptive_fields import fit_gabor, gabor_null
 from isocortex.measures.receptive_fields.nulls import noise
-from isocortex.measures.tuning import bandwidth
 from isocortex.recording.devices import usable_device
 
 FEWEST = 8
@@ -155,9 +155,9 @@ def fit_filters(
             "odd": plain(fit.odd),
         }
     )
-    frequency = table["frequency"].to_numpy()
-    table["circular_variance"] = circular_variance(filters, frequency)
-    table["bandwidth"] = filter_bandwidth(filters, frequency)
+    table["circular_variance"], table["bandwidth"] = filter_tuning(
+        filters, table["frequency"].to_numpy()
+    )
     table["outside"] = share
     table["retained"] = plain(fit.retained) & (share <= COLOUR)
     return table
@@ -190,31 +190,8 @@ def grating_answers(filters: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     return answer
 
 
-def circular_variance(filters: np.ndarray, frequency: np.ndarray) -> np.ndarray:
-    """Return 1 - |sum R exp(2 i theta)| / sum R over 36 orientations of gratings.
-
-    R is the amplitude of a filter's answer to a drifting grating of its own frequency.
-
-    Parameters
-    ----------
-    filters : numpy.ndarray
-        (F, s, s).
-    frequency : numpy.ndarray
-        (F,) cycles per pixel; NaN gives NaN.
-
-    Returns
-    -------
-    numpy.ndarray
-        (F,) in [0, 1]: 0 answers one orientation alone, 1 all alike.
-    """
-    answer = grating_answers(filters, frequency)
-    theta = np.arange(_CV_ANGLES) * np.pi / _CV_ANGLES
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return 1 - np.abs(answer @ np.exp(2j * theta)) / answer.sum(axis=1)
-
-
-def filter_bandwidth(filters: np.ndarray, frequency: np.ndarray) -> np.ndarray:
-    """Return the half-width of tuning to orientation in degrees (`measures.tuning.bandwidth`).
+def filter_tuning(filters: np.ndarray, frequency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how sharply filters are tuned to orientation, by `measures.tuning`.
 
     Parameters
     ----------
@@ -223,15 +200,17 @@ def filter_bandwidth(filters: np.ndarray, frequency: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    numpy.ndarray
-        (F,); NaN where the answers do not fall to 1 / sqrt(2) of the largest.
+    circular_variance : numpy.ndarray
+        (F,) in [0, 1]: 0 answers one orientation alone, 1 all alike; NaN without a frequency.
+    bandwidth : numpy.ndarray
+        (F,) half-width in degrees; NaN where the answers do not fall to 1 / sqrt(2) of the largest.
     """
     answer = grating_answers(filters, frequency)
     defined = np.isfinite(answer).all(axis=1)
-    width = bandwidth(
-        np.where(defined[:, None], answer, 0.0), np.arange(_CV_ANGLES) * (180 / _CV_ANGLES)
-    )
-    return np.where(defined, width, np.nan)
+    answer = np.where(defined[:, None], answer, 0.0)
+    angles = np.arange(_CV_ANGLES) * (180 / _CV_ANGLES)
+    variance, width = tuning.circular_variance(answer, angles), tuning.bandwidth(answer, angles)
+    return np.where(defined, variance, np.nan), np.where(defined, width, np.nan)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import pandas as pd
 from isocortex.analyses.lateral import LEARNED, OVERLAP, Units, overlap_of, same_units
 from isocortex.errors import UserError
 from isocortex.measures.lateral import displacements, group_kernel, positions, rectify, retain
+from isocortex.measures.receptive_fields.gabor_fit import is_odd, odd_direction
 
 N_DIRECTIONS = 16
 _WEDGE = 22.5
@@ -33,11 +34,7 @@ def directions(theta: np.ndarray, phase: np.ndarray) -> np.ndarray:
     numpy.ndarray
         (F,) in [0, 360): the bright side lies on the right.
     """
-    sine, cosine = np.sin(np.deg2rad(phase)), np.cos(np.deg2rad(phase))
-    # u runs to the right of the contour, and cos(2 pi f u + phase) rises along it where the sine
-    # of the phase is below 0.
-    turned = (theta + np.where(sine > 0, 180.0, 0.0)) % 360
-    return np.where(np.abs(sine) > np.abs(cosine), turned, np.nan)
+    return np.where(is_odd(phase), odd_direction(theta, phase), np.nan)
 
 
 def polarity_table(

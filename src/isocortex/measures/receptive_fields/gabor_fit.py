@@ -86,7 +86,7 @@ class GaborFit:
     @property
     def odd(self) -> Array:
         """Filters of odd parity, |sin phase| > |cos phase|, bool (n,)."""
-        return (abs(self.phase_deg) > 45) & (abs(self.phase_deg) < 135)
+        return is_odd(self.phase_deg)
 
     @property
     def direction_deg(self) -> Array:
@@ -94,7 +94,17 @@ class GaborFit:
 
         Of the odd part; of no meaning for an even filter.
         """
-        return (self.orientation_deg + 180 * (self.phase_deg > 0)) % 360
+        return odd_direction(self.orientation_deg, self.phase_deg)
+
+
+def is_odd(phase_deg: Array) -> Array:
+    """Return whether phases in (-180, 180] are those of odd parity, |sin| > |cos|."""
+    return (abs(phase_deg) > 45) & (abs(phase_deg) < 135)
+
+
+def odd_direction(orientation_deg: Array, phase_deg: Array) -> Array:
+    """Return orientations with the polarity of phases in (-180, 180]; see `GaborFit`."""
+    return (orientation_deg + 180 * (phase_deg > 0)) % 360
 
 
 def fit_gabor(filters: Array, *, steps: int = 100) -> GaborFit:
