@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,22 @@ SPLITS = ("train", "test")
 _STL_SIDE = 96
 
 Labelled = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a folder, whose images are read when they are asked for.
+
+    Parameters
+    ----------
+    labels : Tensor
+        int64 (n,), from 0.
+    images : callable
+        (size, channels) -> float32 (n, channels, size, size) in [0, 1].
+    """
+
+    labels: Tensor
+    images: Callable[[int, int], Tensor]
 
 
 def labelled_images(
@@ -51,20 +69,26 @@ def labelled_images(
     UserError
         If the folder is none of these, or a file is missing or broken.
     """
+    if size < 1:
+        raise UserError(f"size is {size}, but images need at least one pixel")
+    found = open_split(folder, split)
+    return found.images(size, channels), found.labels
+
+
+def open_split(folder: str | os.PathLike[str], split: str) -> Split:
+    """Open a split of any kind of folder in `KINDS`; see `labelled_images`."""
     path = Path(folder).expanduser()
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-    if size < 1:
-        raise UserError(f"size is {size}, but images need at least one pixel")
-    for _, marks, read in KINDS:
+    for _, marks, opened in KINDS:
         if any((path / mark).exists() for mark in marks):
-            return read(path, split, size, channels)
+            return opened(path, split)
     wanted = "; ".join(f"{name}: {' or '.join(marks)}" for name, marks, _ in KINDS)
     raise UserError(f"{str(path)!r} holds no labelled images that are known here ({wanted})")
 
 
-def stl10(folder: Path, split: str, size: int = _STL_SIDE, channels: int = 1) -> Labelled:
-    """Read STL-10 in its binary form; see `labelled_images`.
+def stl10(folder: Path, split: str) -> Split:
+    """Open STL-10 in its binary form.
 
     ``<split>_X.bin`` holds bytes (n, 3, 96, 96) whose planes run down the columns,
     ``<split>_y.bin`` labels from 1 to 10, which become 0 to 9.
@@ -73,51 +97,59 @@ def stl10(folder: Path, split: str, size: int = _STL_SIDE, channels: int = 1) ->
     root = inner if inner.is_dir() else folder
     files = [root / f"{split}_{kind}.bin" for kind in "Xy"]
     try:
-        pixels, labels = (np.fromfile(file, dtype=np.uint8) for file in files)
+        size, labels = files[0].stat().st_size, np.fromfile(files[1], dtype=np.uint8)
     except OSError as error:
         raise UserError(f"cannot read STL-10 in {str(root)!r}: {error}") from None
     image = 3 * _STL_SIDE**2
-    if not len(labels) or pixels.size != len(labels) * image:
+    if not len(labels) or size != len(labels) * image:
         raise UserError(
-            f"{files[0]} has {pixels.size} bytes, but {len(labels)} labels need "
+            f"{files[0]} has {size} bytes, but {len(labels)} labels need "
             f"{len(labels) * image}; replace both by intact copies"
         )
     if labels.min() < 1 or labels.max() > 10:
         raise UserError(f"{files[1]} has labels outside 1..10; replace it by an intact copy")
-    planes = pixels.reshape(-1, 3, _STL_SIDE, _STL_SIDE).transpose(0, 1, 3, 2)
-    return _fitted(planes, size, channels), torch.from_numpy(labels.astype(np.int64) - 1)
+
+    def images(size: int, channels: int) -> Tensor:
+        planes = np.fromfile(files[0], dtype=np.uint8).reshape(-1, 3, _STL_SIDE, _STL_SIDE)
+        return _fitted(planes.transpose(0, 1, 3, 2), size, channels)
+
+    return Split(torch.from_numpy(labels.astype(np.int64) - 1), images)
 
 
-def cifar10_folder(folder: Path, split: str, size: int = 32, channels: int = 1) -> Labelled:
-    """Read CIFAR-10 as published for Python; see `labelled_images`. Checksums are verified."""
+def cifar10_folder(folder: Path, split: str) -> Split:
+    """Open CIFAR-10 as published for Python. Checksums are verified."""
     try:
         found = datasets.CIFAR10(str(folder), train=split == "train", download=False)
     except RuntimeError as error:
         raise UserError(f"CIFAR-10 in {str(folder)!r} is not intact: {error}") from None
     levels = found.data.transpose(0, 3, 1, 2)
-    return _fitted(levels, size, channels), torch.tensor(found.targets)
+    return Split(torch.tensor(found.targets), partial(_fitted, levels))
 
 
-def image_folders(folder: Path, split: str, size: int, channels: int = 1) -> Labelled:
-    """Read ``<split>/<class>/<image>``, classes in alphabetical order; see `labelled_images`."""
+def image_folders(folder: Path, split: str) -> Split:
+    """Open ``<split>/<class>/<image>``, classes in alphabetical order."""
     try:
         found = datasets.ImageFolder(str(folder / split))
     except (OSError, FileNotFoundError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{str(folder / split)!r} holds no folders of images ({reason})") from None
-    images = torch.empty(len(found.samples), channels, size, size)
-    for row, (file, _) in enumerate(found.samples):
-        image = image_files.with_channels(image_files.read(Path(file)), channels)
-        images[row] = image_files.fit(image, size)
-    return images, torch.tensor([label for _, label in found.samples])
+
+    def images(size: int, channels: int) -> Tensor:
+        made = torch.empty(len(found.samples), channels, size, size)
+        for row, (file, _) in enumerate(found.samples):
+            image = image_files.with_channels(image_files.read(Path(file)), channels)
+            made[row] = image_files.fit(image, size)
+        return made
+
+    return Split(torch.tensor(found.targets), images)
 
 
-KINDS: tuple[tuple[str, tuple[str, ...], Callable[[Path, str, int, int], Labelled]], ...] = (
+KINDS: tuple[tuple[str, tuple[str, ...], Callable[[Path, str], Split]], ...] = (
     ("STL-10", ("stl10_binary", "train_X.bin"), stl10),
     ("CIFAR-10", ("cifar-10-batches-py",), cifar10_folder),
     ("folders of classes", ("train",), image_folders),
 )
-"""Name of each kind of folder, what tells it, and its reader."""
+"""Name of each kind of folder, what tells it, and what opens it."""
 
 
 def _fitted(levels: np.ndarray, size: int, channels: int) -> Tensor:

@@ -11,10 +11,7 @@ import pandas as pd
 from isocortex.claims import Verdict, judge
 from isocortex.statistics import Interval
 from isocortex.studies.farahat2025.areas import TANG
-from isocortex.studies.farahat2025.claims import (
-    CEILING,
-    CLAIMS,
-)
+from isocortex.studies.farahat2025.claims import CEILING, CLAIMS
 from isocortex.studies.farahat2025.contrasts import (
     OTHERS,
     R3_NETWORKS,

@@ -6,18 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from isocortex.execution import Execution
-from isocortex.stimuli import labelled_images
+from isocortex.stimuli.labelled_folders import open_split
 from isocortex.studies.farahat2025.areas import TANG, Area, Recorded, SimulatedArea
 from isocortex.studies.farahat2025.config import Configuration, Pair
 from isocortex.studies.farahat2025.encoding import Encode, Similarity
 from isocortex.studies.farahat2025.networks import Network, n_classes
 from isocortex.studies.farahat2025.neural import NeuralFit
 from isocortex.studies.farahat2025.nonlinearity import Nonlinearity
-from isocortex.studies.farahat2025.own_areas import (
-    COUNTS,
-    is_own,
-    own_names,
-)
+from isocortex.studies.farahat2025.own_areas import COUNTS, is_own, own_names
 from isocortex.studies.farahat2025.selectivity import Selectivity
 from isocortex.studies.farahat2025.sources import Sources, listing, own_folder
 from isocortex.studies.farahat2025.texture import TextureReadout
@@ -52,12 +48,15 @@ class Plan(Sources):
         self.source = (
             ("cifar10" if self.has("cifar10") else "rendered") if source == "auto" else source
         )
-        self.own_objects = own_folder(chosen.objects.folder) if source == "folder" else None
-        self.classes = n_classes(self.source, self.own_objects)
+        self.own_objects: Path | None = None
         self._test_images = chosen.objects.test_images
-        if self.own_objects is not None:
-            there = len(labelled_images(self.own_objects, "test", 1)[1])
-            self._test_images = min(self._test_images, there)
+        if source == "folder":
+            self.own_objects = own_folder(chosen.objects.folder)
+            train, test = (open_split(self.own_objects, s).labels for s in ("train", "test"))
+            self.classes = int(train.max()) + 1
+            self._test_images = min(self._test_images, len(test))
+        else:
+            self.classes = n_classes(self.source)
 
     @property
     def _natural(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
 from isocortex import data as data_room
@@ -44,30 +43,28 @@ class Sources:
         """Whether the files of a source are in the data folder."""
         if is_own(name):
             return not missing_files(name, self.data)
-        files = (
-            (f"neural/v4_cowley_{name.removeprefix('v4-')}_{what}"
-             for what in ("responses.npz", "images.zip"))
-            if name.startswith("v4-")
-            else FILES[name]
-        )  # fmt: skip
-        return self.data is not None and all((self.data / file).is_file() for file in files)
+        return self.data is not None and all((self.data / f).is_file() for f in files_of(name))
 
     def checksum(self, *names: str) -> str:
         """Return the checksums of the files of some sources, joined, and remember them."""
         found = []
         for name in names:
-            files: Iterable[str] = FILES.get(name, ())
-            if is_own(name):
-                files = dict.fromkeys(f for p in parts_of(name) for f in OWN_COPIES[p].files)
-            if name.startswith("v4-"):
-                stem = f"neural/v4_cowley_{name.removeprefix('v4-')}"
-                files = (f"{stem}_responses.npz", f"{stem}_images.zip")
-            for file in files:
+            for file in files_of(name):
                 if file not in self._checksums:
                     path = data_room.require(self.data, file)
                     self._checksums[file] = data_room.checksum(path)
                 found.append(self._checksums[file][:16])
         return "-".join(found)
+
+
+def files_of(name: str) -> tuple[str, ...]:
+    """Return the files of a source or recording below the data folder, images of THINGS apart."""
+    if is_own(name):
+        return tuple(dict.fromkeys(f for p in parts_of(name) for f in OWN_COPIES[p].files))
+    if name.startswith("v4-"):
+        stem = f"neural/v4_cowley_{name.removeprefix('v4-')}"
+        return (f"{stem}_responses.npz", f"{stem}_images.zip")
+    return FILES[name]
 
 
 def listing(folder: Path | None) -> str:
