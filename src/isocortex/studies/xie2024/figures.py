@@ -172,7 +172,7 @@ def cka(tables: Tables) -> Drawing:
         axis.plot(profile, color=colour, linestyle=line, marker="o", markersize=4, label=label)
     axis.set_xticks(range(len(layers)), layer_names(layers), rotation=50, ha="right")
     axis.set(ylabel="debiased linear CKA", ylim=(-0.05, 1.02), title="Over depth")
-    axis.legend()
+    figure.legend(loc="outside lower right", ncols=4)
     figure.suptitle("How alike the representations of held-out scenes are (mean over pairs)")
     return figure
 
