@@ -256,6 +256,14 @@ def checksum(path: str | os.PathLike[str]) -> str:
         raise UserError(f"cannot read {os.fspath(path)!r}: {error.strerror or error}") from None
 
 
+def listing(folder: str | os.PathLike[str]) -> str:
+    """Return a digest of the names and sizes of all files below a folder, 16 hexadecimal digits."""
+    root = Path(folder)
+    files = sorted(file for file in root.rglob("*") if file.is_file())
+    lines = "\n".join(f"{file.relative_to(root)} {file.stat().st_size}" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
 def read_npz(path: str | os.PathLike[str], keys: Sequence[str]) -> dict[str, np.ndarray]:
     """Read arrays out of an ``.npz`` file, without ever unpickling an object.
 

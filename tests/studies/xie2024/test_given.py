@@ -65,7 +65,13 @@ def test_given_networks_are_compared_like_the_others(files: list[Path], tmp_path
         data_checksum="",
     )  # fmt: skip
     given = [Given.of(path) for path in files]
-    fields = {"networks": [], "layers": ["layer4.1.relu:2"], "images": images, "count": 12}
+    fields = {
+        "networks": [],
+        "natural": [],
+        "layers": ["layer4.1.relu:2"],
+        "images": images,
+        "count": 12,
+    }
     table = execution.step(Compare, given=given, **fields).result()
     assert table[["task_set_a", "variant_a", "task_set_b"]].to_numpy().tolist() == [
         ["spatial", "given", "identity"]
@@ -90,7 +96,7 @@ def test_a_plan_looks_at_given_networks_as_large_as_they_are(files: list[Path]) 
     (given,) = plan.given
     assert checksums == {str(files[0]): given.checksum}
     own = plan.networks()[:2]
-    assert plan.compare(own).given == [given]
+    assert plan.compare(own, []).given == [given]
     assert plan.body_of(given).mapped[0] == "relu"
     assert plan.align(given) is None  # nothing is recorded without a data folder
 

@@ -234,7 +234,7 @@ def test_a_run_with_all_regions_is_decided_by_them(
     notes: list[str] = []
     execution = Execution(cache=tmp_path)
     plan = Plan(chosen, None, execution, checksums)
-    tables = aligned(plan, plan.networks(), execution, notes)
+    tables = aligned(plan, plan.networks(), [], execution, notes)
     assert "alignment" not in tables
     found = tables["alignment_public"]
     assert set(found["task_set"]) == {"pixels", "untrained", "category"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from isocortex.data import listing
 from isocortex.execution import Execution
 from isocortex.stimuli.labelled_folders import open_split
 from isocortex.studies.farahat2025.areas import TANG, Area, Recorded, SimulatedArea
@@ -15,7 +16,7 @@ from isocortex.studies.farahat2025.neural import NeuralFit
 from isocortex.studies.farahat2025.nonlinearity import Nonlinearity
 from isocortex.studies.farahat2025.own_areas import COUNTS, is_own, own_names
 from isocortex.studies.farahat2025.selectivity import Selectivity
-from isocortex.studies.farahat2025.sources import Sources, listing, own_folder
+from isocortex.studies.farahat2025.sources import Sources, own_folder
 from isocortex.studies.farahat2025.texture import TextureReadout
 from isocortex.training.devices import chosen_device
 
@@ -57,6 +58,10 @@ class Plan(Sources):
             self._test_images = min(self._test_images, len(test))
         else:
             self.classes = n_classes(self.source)
+
+    @property
+    def _own_digest(self) -> str:
+        return "" if self.own_objects is None else listing(self.own_objects)
 
     @property
     def _natural(self) -> dict[str, Any]:
@@ -107,7 +112,7 @@ class Plan(Sources):
                 "epochs": objects.epochs,
                 "device": chosen_device(objects.device),
                 "data": self.data if cifar else self.own_objects,
-                "data_checksum": self.checksum("cifar10") if cifar else listing(self.own_objects),
+                "data_checksum": self.checksum("cifar10") if cifar else self._own_digest,
                 **fields,
             },
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from isocortex import data as data_room
@@ -65,15 +64,6 @@ def files_of(name: str) -> tuple[str, ...]:
         stem = f"neural/v4_cowley_{name.removeprefix('v4-')}"
         return (f"{stem}_responses.npz", f"{stem}_images.zip")
     return FILES[name]
-
-
-def listing(folder: Path | None) -> str:
-    """Return a digest of the names and sizes of the files of a folder; empty without one."""
-    if folder is None:
-        return ""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    lines = "\n".join(f"{file.relative_to(folder)} {file.stat().st_size}" for file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
 def own_folder(name: str) -> Path:

@@ -29,8 +29,6 @@ CATEGORY_SETS = SPATIAL
 TRANSLATION_SETS = ("distance", "rotation", "category", "identity")
 """Sets that do not learn the latent whose variability is taken away."""
 
-NATURAL = "no network is trained on natural images here; the comparison is reported, not judged"
-NOT_BUILT = {"X4"}
 STAGED = {"X6", "X7", "X8", "X14", "X14-public", "X15", "X15-public", "X16"}
 """Claims that speak of the stages of a ResNet."""
 
@@ -330,7 +328,9 @@ PUBLIC_CLAIMS: tuple[Claim, ...] = (
 CLAIMS = (*CLAIMS, *PUBLIC_CLAIMS)
 
 EVIDENCE = {
-    **dict.fromkeys(("X1", "X2", "X2-full", "X3", "X3-full", "X13", "X15", "X17"), "alignment"),
+    **dict.fromkeys(
+        ("X1", "X2", "X2-full", "X3", "X3-full", "X4", "X13", "X15", "X17"), "alignment"
+    ),
     **dict.fromkeys(("X1-EVC", "X1-IT", "X2-EVC", "X2-IT", "X14"), "alignment_human"),
     **dict.fromkeys(("X1-public", "X14-public", "X15-public"), "alignment_public"),
     "X5": "curves",

@@ -67,6 +67,10 @@ class Networks(_Part):
     sees; some that are spread over its depth if empty. Those of the ResNets are fixed."""
     given: list[str] = []
     """Files of released weights, whose networks are aligned and compared beside those trained."""
+    natural: str = "auto"
+    """Photographs that further networks learn to name by the same recipe: ``cifar10``; ``auto``,
+    which is that where there is a data folder; ``none``; or a folder with ``train`` and ``test``,
+    each with one folder of images a class. X4 is judged with a folder alone: use ImageNet's."""
     seeds: Annotated[int, pydantic.Field(ge=1)] = 5
     steps: Annotated[int, pydantic.Field(ge=1)] = 2_500
     batch_size: Annotated[int, pydantic.Field(ge=2)] = 64
@@ -196,6 +200,7 @@ CONFIGURATIONS = {
         networks=Networks(
             task_sets=ALL_SETS,
             few_categories=[2, 4, 8],
+            natural="none",
             width=64,
             seeds=8,
             steps=500_000,

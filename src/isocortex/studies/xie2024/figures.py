@@ -15,6 +15,7 @@ from isocortex.stimuli.image_files import from_png_text
 from isocortex.studies.base import Figure, Tables
 from isocortex.studies.xie2024.claims import CATEGORY_SETS, TRANSLATION_SETS
 from isocortex.studies.xie2024.measuring import PIXELS, layer_names
+from isocortex.studies.xie2024.natural import NATURAL
 from isocortex.studies.xie2024.networks import UNTRAINED
 
 FEWEST_FOR_INTERVAL = 3
@@ -29,6 +30,7 @@ SETS = {
     "category": ("category", "C1", "--", "^"),
     "identity": ("identity", "C4", "--", "P"),
     "everything": ("everything", "C6", "-", "X"),
+    NATURAL: ("photographs", "C8", "--", "*"),
 }
 """Label, colour, line and marker of each set of tasks."""
 
@@ -94,7 +96,7 @@ def alignment(tables: Tables) -> Drawing:
     """Draw the alignment of each set of tasks with each area."""
     human = tables.get("alignment_human", pd.DataFrame())
     found = pd.concat([tables["alignment"].assign(area="V4"), human], ignore_index=True)
-    found = found[found["variant"] == "full"]
+    found = found[(found["variant"] == "full") | (found["task_set"] == NATURAL)]
     areas = [a for a in AREAS if a in set(found["area"])]
     sets = [s for s in (PIXELS, *SETS) if s in set(found["task_set"])]
     figure = Drawing(figsize=(3.2 * len(areas) + 0.6, 3.9), layout="constrained")
@@ -143,7 +145,12 @@ def curves(tables: Tables) -> Drawing:
 
 def cka(tables: Tables) -> Drawing:
     """Draw CKA between kinds of networks at two depths, and its profile over depth."""
-    table = tables["cka"].query("variant_a == 'full' and variant_b == 'full'")
+    every = tables["cka"]
+    meant = [
+        (every[f"variant_{side}"] == "full") | (every[f"task_set_{side}"] == NATURAL)
+        for side in "ab"
+    ]
+    table = every[meant[0] & meant[1]]
     sets = [s for s in SETS if s in {*table["task_set_a"], *table["task_set_b"]}]
     figure = Drawing(figsize=(11.5, 4.2), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(1, 1, 1.25))

@@ -7,12 +7,13 @@ of a claim must be shown, so that several layers or sets of one claim need no co
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from isocortex.claims import Claim, Judgement, judge
+from isocortex.claims import Claim, Judgement, Verdict, judge
 from isocortex.statistics import Interval, t_interval
 from isocortex.studies.xie2024.claims import (
     CATEGORY_SETS,
@@ -21,8 +22,6 @@ from isocortex.studies.xie2024.claims import (
     EVIDENCE,
     FEW,
     MORE,
-    NATURAL,
-    NOT_BUILT,
     PAIRS,
     SPATIAL,
     STAGED,
@@ -30,6 +29,7 @@ from isocortex.studies.xie2024.claims import (
 )
 from isocortex.studies.xie2024.counted import LEVEL, Blocks, Draw, Gate
 from isocortex.studies.xie2024.given import GIVEN
+from isocortex.studies.xie2024.natural import CIFAR10, NATURAL
 from isocortex.studies.xie2024.networks import UNTRAINED
 from isocortex.studies.xie2024.public_alignment import REGIONS, complete
 
@@ -45,7 +45,9 @@ NO_V4 = "no V4 recordings: set ISOCORTEX_DATA"
 NO_PUBLIC = "no files of public assemblies of V1, V2, V4 and IT, which the preset full asks for"
 FOUR = "A is the mean of V1, V2, V4 and IT"
 NO_HUMAN = "no 92 objects: set ISOCORTEX_DATA"
-NO_BASE = "category networks are not above untrained ones, so that there is nothing to reach"
+NO_BASE = "{} networks are not above untrained ones, so that there is nothing to reach"
+NO_NATURAL = "no network was trained on natural images: --set networks.natural=FOLDER of ImageNet"
+ONLY_REPORTED = "reported, not judged: the natural images are few and small (CIFAR-10)"
 NO_STAGES = "the networks have no stages like those of a ResNet, which the claim speaks of"
 
 
@@ -73,7 +75,7 @@ def judge_all(tables: Tables, n_seeds: int, resamples: int) -> list[Judgement]:
         deciding = tables.get("alignment")
     if deciding is not None:
         _alignment(gate(deciding), "A", "", intervals, reasons)
-        _few_and_more(gate(deciding), intervals)
+        _few_and_more(gate(deciding), intervals, reasons)
     if "curves" in tables:
         _curves(gate(tables["curves"]), intervals)
     if "alignment_human" in tables:
@@ -94,8 +96,6 @@ def _judged(
     gate: Gate,
     n_seeds: int,
 ) -> Judgement:
-    if claim.id in NOT_BUILT:
-        return judge(claim, {}, n_seeds=n_seeds, reason=NATURAL)
     reason = reasons.get(claim.id, "")
     if claim.id in STAGED and tables["cka"]["stage"].isna().all():
         return judge(claim, {}, n_seeds=n_seeds, reason=NO_STAGES)
@@ -113,7 +113,31 @@ def _judged(
         condition = "; ".join(filter(None, (condition, FOUR)))
     if evidence == "decoding":
         condition = _layers_meant(tables["decoding"])
+    if claim.id == "X4":
+        return _natural(claim, intervals, tables["training"], n_seeds, condition, reason)
     return judge(claim, intervals, n_seeds=n_seeds, condition=condition, reason=reason)
+
+
+def _natural(
+    claim: Claim,
+    intervals: Intervals,
+    training: pd.DataFrame,
+    n_seeds: int,
+    condition: str,
+    reason: str,
+) -> Judgement:
+    """Judge X4 with the photographs of a user; with few small ones report its numbers alone."""
+    shown = training.loc[training["task_set"] == NATURAL, "variant"].unique()
+    if not len(shown):
+        return judge(claim, {}, n_seeds=n_seeds, condition=condition, reason=reason or NO_NATURAL)
+    condition = "; ".join(filter(None, (condition, f"natural images: {shown[0]}")))
+    found = judge(claim, intervals, n_seeds=n_seeds, condition=condition, reason=reason)
+    if shown[0] != CIFAR10 or not intervals.keys() & {part.name for part in claim.parts}:
+        return found
+    parts = tuple(
+        replace(part, verdict=Verdict.NOT_TESTED, reason=ONLY_REPORTED) for part in found.parts
+    )
+    return replace(found, verdict=Verdict.NOT_TESTED, parts=parts, reason=ONLY_REPORTED)
 
 
 def _layers_meant(table: pd.DataFrame) -> str:
@@ -140,9 +164,8 @@ def _alignment(
     """X1 and X2 of one region: at the layer that other data chose, mean over sessions."""
     chosen = _chosen(table)
     untrained, category = _by_seed(chosen, UNTRAINED), _by_seed(chosen, "category")
-    base = (category - untrained).dropna()
-    if len(base) > 1 and not t_interval(base.to_numpy(), level=LEVEL).low > 0:
-        reasons |= dict.fromkeys((f"X2{suffix}", f"X2{suffix}-full"), NO_BASE)
+    if not _above(category, untrained):
+        reasons |= dict.fromkeys((f"X2{suffix}", f"X2{suffix}-full"), NO_BASE.format("category"))
     for s in (*SPATIAL, *PAIRS):
         own = _by_seed(chosen, s)
         _put(intervals, f"{name} {s} - untrained", own - untrained)
@@ -159,10 +182,25 @@ def _chosen(table: pd.DataFrame) -> pd.DataFrame:
     return table.groupby(keys, as_index=False)["chosen"].first().rename(columns={"chosen": "value"})
 
 
-def _few_and_more(table: pd.DataFrame, intervals: Intervals) -> None:
-    """X3, X13 and X17."""
+def _above(scores: pd.Series, base: pd.Series) -> bool:
+    """Whether scores are above a base, as far as there are seeds to tell."""
+    gain = (scores - base).dropna()
+    return len(gain) < 2 or bool(t_interval(gain.to_numpy(), level=LEVEL).low > 0)
+
+
+def _few_and_more(table: pd.DataFrame, intervals: Intervals, reasons: dict[str, str]) -> None:
+    """X3, X4, X13 and X17."""
     chosen = _chosen(table)
-    spatial = _by_seed(chosen, "spatial")
+    spatial, untrained = _by_seed(chosen, "spatial"), _by_seed(chosen, UNTRAINED)
+    for photographs in chosen.loc[chosen["task_set"] == NATURAL, "variant"].unique():
+        natural = _by_seed(chosen, NATURAL, photographs)
+        _put(
+            intervals,
+            "A spatial - .3 untrained - .7 natural",
+            spatial - 0.3 * untrained - 0.7 * natural,
+        )
+        if not _above(natural, untrained):
+            reasons["X4"] = NO_BASE.format("natural")
     for n in (*FEW, *MORE):
         few = _by_seed(chosen, "category", f"ncat {n}")
         _put(intervals, f"A spatial - category of {n}", spatial - few)

@@ -15,7 +15,10 @@ from isocortex.recording import grams
 from isocortex.stimuli import StimulusSet
 from isocortex.studies.xie2024.given import Given
 from isocortex.studies.xie2024.measuring import PIXELS, PIXELS_IDENTITY, Grams
+from isocortex.studies.xie2024.natural import TrainNatural
 from isocortex.studies.xie2024.networks import Train
+
+Observer = Train | TrainNatural | Given
 
 BATCH = 128
 """Images in a forward pass."""
@@ -27,6 +30,8 @@ class Looking(Step):
     network: Train | None
     given: Given | None = None
     """A network that was given, instead of one that is trained."""
+    natural: TrainNatural | None = None
+    """A network of photographs, instead of one of scenes."""
     layers: list[str]
     """Candidates for an area."""
     size: int
@@ -35,9 +40,9 @@ class Looking(Step):
     """A snapshot instead of the final weights."""
 
     @property
-    def observer(self) -> Train | Given | None:
+    def observer(self) -> Observer | None:
         """Who looks; None for pixels."""
-        return self.network or self.given
+        return self.network or self.natural or self.given
 
     @property
     def title(self) -> str:

@@ -15,6 +15,7 @@ from isocortex.measures.decoding import decode
 from isocortex.measures.similarity import cka_matrix
 from isocortex.recording import grams
 from isocortex.studies.xie2024.given import Given
+from isocortex.studies.xie2024.natural import TrainNatural
 from isocortex.studies.xie2024.networks import Train, metrics_of
 from isocortex.studies.xie2024.scenes import SceneImages
 from isocortex.training.latent_tasks import Scale
@@ -135,6 +136,8 @@ class Compare(Step):
     """Compare all networks with each other by debiased linear CKA, layer by layer."""
 
     networks: list[Train]
+    natural: list[TrainNatural]
+    """Networks of photographs."""
     given: list[Given]
     """Further networks, which others have trained."""
     layers: list[str]
@@ -145,7 +148,7 @@ class Compare(Step):
         """Return one row a layer and pair of networks."""
         shown = self.images.stimuli()[: self.count]
         stacks: dict[str, list[NDArray[np.float32]]] = {layer: [] for layer in self.layers}
-        networks: list[Train | Given] = [*self.networks, *self.given]
+        networks: list[Train | TrainNatural | Given] = [*self.networks, *self.natural, *self.given]
         for k, network in enumerate(networks):
             device = network.device
             made = grams(network.model(), shown, self.layers, batch_size=128, device=device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,27 +30,17 @@ MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 QUEUE = 2
 """Batches that wait while the network learns from another."""
 
+Sources = tuple[BatchSource, BatchSource, Scale]
 
-class Train(Step):
-    """Train one network on one task set and one set of scenes, or leave it untrained.
 
-    Networks of one seed share their initial weights and the order of their batches, so that
-    contrasts between task sets are paired. All of them have the wide head of the full set.
-    """
+class Network(Step):
+    """One network: trained on some tasks, or left untrained. Subclasses say on which images."""
 
     REMOTE: ClassVar[bool] = True
     _exclude_from_cls_uid: ClassVar[tuple[str, ...]] = ("checkpoint_every",)
     task_set: str
     variant: str
     seed: int
-    images: SceneImages
-    """What it is trained on."""
-    full: SceneImages
-    """The set without interventions: its classes make the head, its spread the targets' scale."""
-    held_out: SceneImages
-    """Images of full variability that no network is trained on."""
-    extras: tuple[str, ...] = ()
-    """Tasks beyond the published five that have units in the head."""
     body: str = "resnet18"
     width: int
     steps: int
@@ -58,6 +49,19 @@ class Train(Step):
     snapshots: int
     device: str
     checkpoint_every: int = 500
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """Height and width of its images in pixels."""
+
+    @abc.abstractmethod
+    def head(self) -> Head:
+        """Return the head, with units for all tasks that networks like this one may learn."""
+
+    @abc.abstractmethod
+    def sources(self) -> Sources:
+        """Return the images to learn from, those to test on, and the scale of positions."""
 
     @property
     def title(self) -> str:
@@ -81,15 +85,6 @@ class Train(Step):
             return ()
         spaced = np.geomspace(self.steps, 1, max(self.snapshots - 1, 1)).round().astype(int)
         return (0, *np.unique(spaced).tolist())
-
-    def head(self) -> Head:
-        """Return the head that all networks share."""
-        return Head(self.full.n_categories, self.full.n_identities, self.extras)
-
-    @property
-    def size(self) -> int:
-        """Height and width of its images in pixels."""
-        return self.full.size
 
     def initial(self) -> torch.nn.Module:
         """Return the network before training; the seed alone decides its weights."""
@@ -122,11 +117,11 @@ class Train(Step):
                 "weights": network.state_dict(), "history": None, "snapshots": {},
                 "metrics": pd.DataFrame(columns=["step", "task", "metric", "value"]),
             }  # fmt: skip
-        head, scale = self.head(), Scale.of(self.full.latents())
+        head = self.head()
+        shown, tests, scale = self.sources()
         workspace = self.workspace()
         kept: dict[int, dict[str, Tensor]] = {}
         measured: list[pd.DataFrame] = []
-        tests = self.source(self.held_out, scale)
 
         def look(step: int, seen: torch.nn.Module) -> None:
             table = metrics_of(seen, tests, self.tasks, head, scale)
@@ -147,7 +142,7 @@ class Train(Step):
                     measured.append(pd.read_csv(table).assign(step=step))
         training = fit(
             network,
-            self.source(self.images, scale),
+            shown,
             objective=objective(self.tasks, head),
             optimiser=OptimiserConfig(name="adam", learning_rate=self.learning_rate),
             steps=self.steps,
@@ -172,22 +167,51 @@ class Train(Step):
             "snapshots": kept,
         }
 
+
+class Train(Network):
+    """Train one network on one task set and one set of scenes, or leave it untrained.
+
+    Networks of one seed share their initial weights and the order of their batches, so that
+    contrasts between task sets are paired. All of them have the wide head of the full set.
+    """
+
+    images: SceneImages
+    """What it is trained on."""
+    full: SceneImages
+    """The set without interventions: its classes make the head, its spread the targets' scale."""
+    held_out: SceneImages
+    """Images of full variability that no network is trained on."""
+    extras: tuple[str, ...] = ()
+    """Tasks beyond the published five that have units in the head."""
+
+    def head(self) -> Head:
+        """Return the head that all networks share."""
+        return Head(self.full.n_categories, self.full.n_identities, self.extras)
+
+    @property
+    def size(self) -> int:
+        """Height and width of its images in pixels."""
+        return self.full.size
+
+    def sources(self) -> Sources:
+        """Return the scenes of the training, the held-out ones, and the scale of the full set."""
+        scale = Scale.of(self.full.latents())
+        return self.source(self.images, scale), self.source(self.held_out, scale), scale
+
     def source(self, images: SceneImages, scale: Scale) -> BatchSource:
         """Return images as the network takes them, with their targets."""
         targets = latent_targets(images.latents(), scale)
-        mean, sd = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (MEAN, SD))
 
         def prepared(shown: Tensor, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-            normal = (shown - mean.to(shown.device)) / sd.to(shown.device)
-            return normal, targets[torch.from_numpy(rows)].to(shown.device)
+            return normal(shown), targets[torch.from_numpy(rows)].to(shown.device)
 
         if images.dense:
             views = images.views(self.device)
 
             def draw(rows: np.ndarray) -> tuple[Tensor, Tensor]:
                 shown, mask, depth = views(rows)
-                normal, wanted = prepared(shown, rows)
-                return normal, torch.cat([wanted, dense_targets(mask, depth, scale)], dim=1)
+                whole, wanted = prepared(shown, rows)
+                return whole, torch.cat([wanted, dense_targets(mask, depth, scale)], dim=1)
         else:
             pixels = images.pixels(self.device)
 
@@ -195,6 +219,12 @@ class Train(Step):
                 return prepared(pixels(rows), rows)
 
         return BatchSource(len(targets), draw, ahead=QUEUE)
+
+
+def normal(shown: Tensor) -> Tensor:
+    """Return images (n, 3, h, w) in [0, 1] with the mean and spread of channels taken out."""
+    mean, sd = (torch.tensor(v, device=shown.device).reshape(1, 3, 1, 1) for v in (MEAN, SD))
+    return (shown - mean) / sd
 
 
 def metrics_of(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from isocortex.stimuli.image_files import png_text
-from isocortex.studies.xie2024.networks import Train
+from isocortex.studies.xie2024.networks import Network
 from isocortex.studies.xie2024.scenes import SceneImages
 from isocortex.training.latent_metrics import learned
 
@@ -27,13 +27,13 @@ def montage(images: SceneImages) -> pd.DataFrame:
 
 
 def training_table(
-    networks: Sequence[Train], own: Mapping[str, pd.DataFrame] | None = None
+    networks: Sequence[Network], own: Mapping[str, pd.DataFrame] | None = None
 ) -> pd.DataFrame:
     """Return the metrics of every network after training, and whether it learned.
 
     Parameters
     ----------
-    networks : sequence of Train
+    networks : sequence of Network
     own : mapping of str to DataFrame, optional
         Metrics, on held-out images of the variability that they were trained on, of networks that
         saw less than the full one, by title. Images of full variability would ask them for what

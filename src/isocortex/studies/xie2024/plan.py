@@ -16,7 +16,9 @@ from isocortex.studies.xie2024.bodies import Body, body
 from isocortex.studies.xie2024.claims import CURVES
 from isocortex.studies.xie2024.config import Configuration
 from isocortex.studies.xie2024.given import Given
+from isocortex.studies.xie2024.looking import Observer
 from isocortex.studies.xie2024.measuring import Compare, Decode, Generalise
+from isocortex.studies.xie2024.natural import NATURAL, TrainNatural, photographs
 from isocortex.studies.xie2024.networks import UNTRAINED, Train
 from isocortex.studies.xie2024.public_alignment import AlignPublic, available, files_of
 from isocortex.studies.xie2024.scenes import SceneImages, meshes
@@ -103,11 +105,11 @@ class Plan:
         lines = sorted(f"{k}:{v}" for k, v in self._checksums.items() if k.startswith(prefixes))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
-    def body_of(self, network: Train | Given | None) -> Body:
+    def body_of(self, network: Observer | None) -> Body:
         """Return where a network is read."""
         return body(network.body) if isinstance(network, Given) else self.body
 
-    def _mapped(self, network: Train | Given | None) -> list[str]:
+    def _mapped(self, network: Observer | None) -> list[str]:
         """Return the candidate layers for an area; none for pixels."""
         if network is None:
             return []
@@ -241,15 +243,44 @@ class Plan:
             full=self.trained_on(FULL),
             held_out=self.held_out(),
             extras=self.extras,
-            body=networks.body,
-            width=networks.width,
-            steps=networks.steps,
-            batch_size=networks.batch_size,
-            learning_rate=networks.learning_rate,
             snapshots=networks.snapshots if followed else 0,
-            device=chosen_device(networks.device),
-            checkpoint_every=networks.checkpoint_every,
+            **self._recipe,
         )
+
+    def natural(self) -> list[TrainNatural]:
+        """Return the networks that learn photographs, by the recipe of the others (X4)."""
+        networks = self._chosen.networks
+        shown = photographs(networks.natural, self._data)
+        if shown is None:
+            return []
+        self._checksums[shown.file] = shown.checksum
+        return [
+            self._execution.step(
+                TrainNatural,
+                task_set=NATURAL,
+                variant=shown.name,
+                seed=seed,
+                photographs=shown,
+                side=self._chosen.scenes.size,
+                snapshots=0,
+                **self._recipe,
+            )
+            for seed in range(networks.seeds)
+        ]
+
+    @property
+    def _recipe(self) -> dict[str, Any]:
+        """What all networks that are trained have in common."""
+        networks = self._chosen.networks
+        return {
+            "body": networks.body,
+            "width": networks.width,
+            "steps": networks.steps,
+            "batch_size": networks.batch_size,
+            "learning_rate": networks.learning_rate,
+            "device": chosen_device(networks.device),
+            "checkpoint_every": networks.checkpoint_every,
+        }
 
     def decode(self, network: Train | None) -> Decode:
         """Return the step that decodes latents from a network, or from pixels."""
@@ -274,7 +305,7 @@ class Plan:
             return []
         return [*self.body.decoded, *([self.body.head] if network.tasks else [])]
 
-    def align(self, network: Train | Given | None, at_step: int | None = None) -> Align | None:
+    def align(self, network: Observer | None, at_step: int | None = None) -> Align | None:
         """Return the step that scores a network on recordings; None where there are none."""
         sessions = self.sessions if at_step is None else self.curve_sessions
         human = self.human and at_step is None
@@ -296,9 +327,7 @@ class Plan:
             at_step=at_step,
         )
 
-    def align_public(
-        self, network: Train | Given | None, at_step: int | None = None
-    ) -> AlignPublic:
+    def align_public(self, network: Observer | None, at_step: int | None = None) -> AlignPublic:
         """Return the step that scores a network on the public assemblies that are there."""
         alignment = self._chosen.alignment
         return self._execution.step(
@@ -313,11 +342,12 @@ class Plan:
             at_step=at_step,
         )
 
-    def _looking(self, network: Train | Given | None) -> dict[str, Any]:
+    def _looking(self, network: Observer | None) -> dict[str, Any]:
         """Return the fields that say who looks, and through which layers."""
         return {
             "network": network if isinstance(network, Train) else None,
             "given": network if isinstance(network, Given) else None,
+            "natural": network if isinstance(network, TrainNatural) else None,
             "layers": self._mapped(network),
             "size": self._chosen.scenes.size if network is None else network.size,
         }
@@ -378,12 +408,13 @@ class Plan:
             for a, b in pairs
         ]
 
-    def compare(self, networks: list[Train]) -> Compare:
+    def compare(self, networks: list[Train], natural: list[TrainNatural]) -> Compare:
         """Return the step that compares all networks with each other, given ones of their body."""
         same = [given for given in self.given if given.body == self._chosen.networks.body]
         return self._execution.step(
             Compare,
             networks=networks,
+            natural=natural,
             given=same,
             layers=list(self.body.compared),
             images=self.held_out(),

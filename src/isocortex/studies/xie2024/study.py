@@ -14,7 +14,8 @@ from isocortex.studies.xie2024.config import CONFIGURATIONS, Configuration, chec
 from isocortex.studies.xie2024.figures import FIGURES
 from isocortex.studies.xie2024.judging import judge_all
 from isocortex.studies.xie2024.looking import Looking
-from isocortex.studies.xie2024.networks import Train
+from isocortex.studies.xie2024.natural import TrainNatural
+from isocortex.studies.xie2024.networks import Network, Train
 from isocortex.studies.xie2024.overview import (
     bits_per_image,
     curve_correlations,
@@ -49,11 +50,13 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     rendered = list(sets.values())
     execution.sweep(("render",), rendered, lambda step: _name(sets, step))
     tables: Tables = {"montage": montage(sets["held out"])}
-    execution.sweep(("train",), networks, lambda step: step.title)
+    natural = plan.natural()
+    learners: list[Network] = [*networks, *natural]
+    execution.sweep(("train",), learners, lambda step: step.title)
     tests = [plan.test_on_own(n) for n in networks if n.tasks and plan.reduced(n.variant)]
     found = execution.sweep(("test",), tests, lambda step: step.title)
     own = {step.title: table for step, table in zip(tests, found, strict=True)}
-    tables["training"] = training_table(networks, own)
+    tables["training"] = training_table(learners, own)
     tables["bits"] = bits_per_image(plan.trained_on(FULL))
 
     decoders = [plan.decode(network) for network in (None, *networks)]
@@ -62,17 +65,23 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     tested = [plan.generalise(n) for n in networks if n.variant == FULL and n.tasks]
     found = execution.sweep(("generalise",), tested, lambda step: step.title)
     tables["generalisation"] = pd.concat(found, ignore_index=True)
-    tables["cka"] = plan.body.staged(execution.run(("compare",), plan.compare(networks)))
-    tables |= aligned(plan, networks, execution, notes)
-    for network in networks:
+    tables["cka"] = plan.body.staged(execution.run(("compare",), plan.compare(networks, natural)))
+    tables |= aligned(plan, networks, natural, execution, notes)
+    for network in learners:
         network.clear_workspace()
     judgements = judge_all(tables, configuration.networks.seeds, configuration.resamples)
     return Findings(tables, judgements, checksums, tuple(notes))
 
 
-def aligned(plan: Plan, networks: list[Train], execution: Execution, notes: list[str]) -> Tables:
+def aligned(
+    plan: Plan,
+    networks: list[Train],
+    natural: list[TrainNatural],
+    execution: Execution,
+    notes: list[str],
+) -> Tables:
     """Score networks and snapshots on the recordings that are there."""
-    looked_at = (None, *networks, *plan.given)
+    looked_at = (None, *networks, *natural, *plan.given)
     notes += plan.missing
 
     def sweep(title: str, steps: Sequence[Looking]) -> pd.DataFrame:
