@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -29,6 +30,7 @@ def scenes(mixed: Backgrounds) -> LatentScenes:
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "CHUNK", 4)
+    monkeypatch.setattr(store, "PARTS", 3)
 
 
 def test_a_stored_set_holds_the_images_and_the_log(scenes: LatentScenes, tmp_path: Path) -> None:
@@ -44,6 +46,8 @@ def test_a_stored_set_holds_the_images_and_the_log(scenes: LatentScenes, tmp_pat
     assert torch.equal(torch.isfinite(depth), there)
     assert (depth - batch.depth).abs()[there].max() < 2e-3
     pd.testing.assert_frame_equal(kept.latents, scenes.latents())
+    (file,) = kept.folder.glob("latents-*.parquet")
+    assert pq.ParquetFile(file).num_row_groups == 3  # 12, 12 and 1 rows: memory stays bounded
     again = stored(scenes, tmp_path, 16, maps=("mask", "depth"), progress=pytest.fail)
     assert again.folder == kept.folder
 
@@ -90,6 +94,7 @@ def test_an_interrupted_shard_goes_on_where_it_was(
     with pytest.raises(UserError, match="lacks 1 of 1 shards"):
         open_scenes(folder)
     assert not list(folder.glob("image-*"))
+    assert not list(folder.glob(".latents-*.new"))
     made.clear()
 
     def only_rest(self: LatentScenes, columns: dict, *args: object, **options: object) -> object:

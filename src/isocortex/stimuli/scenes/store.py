@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
@@ -27,6 +29,9 @@ from isocortex.stimuli.scenes.scenes import LatentScenes, SceneBatch
 
 CHUNK = 256
 """Images that are rendered and written together; an interruption loses at most so many."""
+
+PARTS = 16
+"""Chunks whose rows of the log are written together."""
 
 MAPS: dict[str, tuple[str, int]] = {"image": ("u1", 3), "mask": ("u1", 1), "depth": ("<f2", 1)}
 """What can be stored: type and channels. Masks are shares of 255; depth is infinite off the object.
@@ -102,27 +107,24 @@ def write_shard(
     arrays = {name: _array(folder, name, shard, shards, end - begin, size) for name in kept}
     mark = folder / f".{latents.name}.done"
     done = int(mark.read_text()) if mark.is_file() else 0
-    tables = []
-    for start in range(begin, end, CHUNK):
-        index = np.arange(start, min(start + CHUNK, end))
-        columns = scenes.columns(index)
-        tables.append(log.table(scenes, columns))
-        rows = slice(start - begin, start - begin + len(index))
-        if rows.stop > done:
-            batch = scenes.render(columns, size, supersample, maps="depth" in kept)
-            for name, array in arrays.items():
-                array[rows] = _stored(name, batch)
-                array.flush()
-            _replace(mark, str(rows.stop).encode())
-        if progress is not None:
-            progress(rows.stop, end - begin)
-    tables = tables or [log.table(scenes, scenes.columns(np.arange(1))).iloc[:0]]
-    table = pd.concat(tables, ignore_index=True)
-    for name, array in arrays.items():
-        array.flush()
-        partial = folder / f".{_name(name, shard, shards, 'npy')}.partial"
-        os.replace(partial, folder / _name(name, shard, shards, "npy"))
-    _replace(latents, table.to_parquet(index=False))
+    with _Log(latents, log.table(scenes, scenes.columns(np.arange(1)))) as written:
+        for start in range(begin, end, CHUNK):
+            index = np.arange(start, min(start + CHUNK, end))
+            columns = scenes.columns(index)
+            written.add(log.table(scenes, columns))
+            rows = slice(start - begin, start - begin + len(index))
+            if rows.stop > done:
+                batch = scenes.render(columns, size, supersample, maps="depth" in kept)
+                for name, array in arrays.items():
+                    array[rows] = _stored(name, batch)
+                    array.flush()
+                _replace(mark, str(rows.stop).encode())
+            if progress is not None:
+                progress(rows.stop, end - begin)
+        for name, array in arrays.items():
+            array.flush()
+            partial = folder / f".{_name(name, shard, shards, 'npy')}.partial"
+            os.replace(partial, folder / _name(name, shard, shards, "npy"))
     mark.unlink(missing_ok=True)
     return folder
 
@@ -310,6 +312,47 @@ def _replace(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.new")
     partial.write_bytes(content)
     os.replace(partial, path)
+
+
+class _Log:
+    """A log that is written part by part, so that memory does not grow with the set.
+
+    Parts that stay lie between the larger blocks of images and keep these from being used again.
+    It has its name once it is whole.
+    """
+
+    def __init__(self, path: Path, example: pd.DataFrame) -> None:
+        self._path = path
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}.new")
+        self._schema = pa.Schema.from_pandas(example, preserve_index=False)
+        self._waiting: list[pd.DataFrame] = []
+
+    def __enter__(self) -> _Log:
+        self._writer = pq.ParquetWriter(self._partial, self._schema)
+        return self
+
+    def add(self, part: pd.DataFrame) -> None:
+        """Add the rows of some images."""
+        self._waiting.append(part)
+        if len(self._waiting) == PARTS:
+            self._write()
+
+    def _write(self) -> None:
+        if self._waiting:
+            rows = pd.concat(self._waiting, ignore_index=True)
+            self._waiting.clear()
+            self._writer.write_table(
+                pa.Table.from_pandas(rows, schema=self._schema, preserve_index=False)
+            )
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._write()
+        self._writer.close()
+        if kind is None:
+            os.replace(self._partial, self._path)
+        else:
+            self._partial.unlink(missing_ok=True)
 
 
 def _log(path: Path) -> pd.DataFrame:
