@@ -12,6 +12,7 @@ import pytest
 from isocortex.studies.xie2024.networks import Train
 from isocortex.studies.xie2024.overview import (
     curve_correlations,
+    mean_correlation,
     training_table,
 )
 
@@ -69,3 +70,14 @@ def test_what_follows_the_clock_alone_has_no_partial_correlation() -> None:
     assert found["partial_r"][1] == pytest.approx(1)
     flat = curve_correlations(curves.assign(A=1.0))
     assert flat[["r", "partial_r"]].isna().all(axis=None)
+
+
+def test_the_mean_correlation_is_fishers() -> None:
+    r = np.array([0.2, np.nan, 0.5, 0.7, 0.4])
+    found = mean_correlation(r)
+    z = np.array([0.5 * np.log((1 + v) / (1 - v)) for v in r if v == v])
+    half = 3.182446 * z.std(ddof=1) / 2  # Student's t for 95 % and three degrees of freedom
+    expected = [np.tanh(v) for v in (z.mean(), z.mean() - half, z.mean() + half)]
+    np.testing.assert_allclose([found.estimate, found.low, found.high], expected, rtol=1e-6)
+    assert found.n == 4
+    assert mean_correlation(np.ones(3)).estimate > 0.999

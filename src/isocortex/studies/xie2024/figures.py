@@ -10,86 +10,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from isocortex.statistics import t_interval
-from isocortex.stimuli.image_files import from_png_text
 from isocortex.studies.base import Figure, Tables
 from isocortex.studies.xie2024.claims import CATEGORY_SETS, TRANSLATION_SETS
+from isocortex.studies.xie2024.counted import Gate
+from isocortex.studies.xie2024.drawing import FEWEST_FOR_INTERVAL, SETS, bar, point
+from isocortex.studies.xie2024.learning_figures import LEARNING
 from isocortex.studies.xie2024.measuring import PIXELS, layer_names
 from isocortex.studies.xie2024.natural import NATURAL
 from isocortex.studies.xie2024.networks import UNTRAINED
+from isocortex.studies.xie2024.overview import curve_correlations, mean_correlation
 
-FEWEST_FOR_INTERVAL = 3
-"""With fewer seeds an interval of the mean says nothing; the seeds are shown instead."""
-
-SETS = {
-    UNTRAINED: ("untrained", "C7", ":", "o"),
-    "distance": ("distance", "C5", "-", "v"),
-    "translation": ("translation", "C0", "-", "s"),
-    "rotation": ("rotation", "C3", "-", "D"),
-    "spatial": ("all spatial", "C2", "-", "o"),
-    "category": ("category", "C1", "--", "^"),
-    "identity": ("identity", "C4", "--", "P"),
-    "everything": ("everything", "C6", "-", "X"),
-    NATURAL: ("photographs", "C8", "--", "*"),
-}
-"""Label, colour, line and marker of each set of tasks."""
-
-KINDS = ("known backgrounds", "new backgrounds", "new models", "wider rotation", "wider position")
 AREAS = {"V4": "V4 (macaque)", "EVC": "EVC (human)", "IT": "IT (human)"}
-
-
-def montage(tables: Tables) -> Drawing:
-    """Draw the first held-out images with their latents."""
-    table = tables["montage"]
-    columns = 8
-    rows = -(-len(table) // columns)
-    figure = Drawing(figsize=(1.45 * columns, 2.05 * rows + 0.5), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for axis, (_, row) in zip(axes.flat, table.iterrows(), strict=False):
-        axis.imshow(from_png_text(row["png"]))
-        text = (
-            f"{str(row['category']).replace('_', ' ')}\n"
-            f"x {row['x']:+.2f}  y {row['y']:+.2f}  z {row['z']:.2f}\n"
-            f"{row['pitch']:+.0f}°  {row['yaw']:+.0f}°  {row['roll']:+.0f}°"
-        )
-        axis.set_title(text, fontsize=7, loc="center")
-    figure.suptitle("Held-out scenes: position in object lengths; pitch, yaw, roll")
-    return figure
-
-
-def learning(tables: Tables) -> Drawing:
-    """Draw what each network learned, relative to the best constant."""
-    table = tables["training"].query("metric == 'relative_loss'")
-    kinds = list(table.groupby(["task_set", "variant"], sort=False).groups)
-    figure = Drawing(figsize=(8.5, 0.26 * len(kinds) + 1.6), layout="constrained")
-    axis = figure.subplots()
-    tasks = list(dict.fromkeys(table["task"]))
-    for t, task in enumerate(tasks):
-        colour = f"C{t}"
-        own = table[table["task"] == task].groupby(["task_set", "variant"])["value"]
-        for k, kind in enumerate(kinds):
-            values = own.get_group(kind) if kind in own.groups else pd.Series(dtype=float)
-            if len(values):
-                offset = (t - (len(tasks) - 1) / 2) * 0.13
-                point(axis, values.to_numpy(), k + offset, colour, "o", horizontal=True)
-        axis.plot([], [], "o", color=colour, label=task)
-    axis.axvline(1, color="C7", linestyle=":", linewidth=1)
-    axis.axvline(0.8, color="C7", linestyle="--", linewidth=1)
-    axis.set_yticks(range(len(kinds)), [_kind(*kind) for kind in kinds])
-    axis.invert_yaxis()
-    axis.set(xlabel="loss / loss of the best constant, held-out images", xlim=(0, None))
-    figure.legend(loc="outside lower center", ncols=5)
-    failed = tables["training"].query("not learned")[["task_set", "variant", "seed"]]
-    n = len(failed.drop_duplicates())
-    axis.set_title(
-        "Every network learned: over its tasks together it is left of the dashed line at .8"
-        if n == 0
-        else f"{n} networks did not learn (over their tasks right of the dashed line) and do not"
-        " count"
-    )
-    return figure
 
 
 def alignment(tables: Tables) -> Drawing:
@@ -110,7 +41,7 @@ def alignment(tables: Tables) -> Drawing:
         names = [PIXELS if s == PIXELS else SETS[s][0] for s in sets]
         axis.set_xticks(range(len(sets)), names, rotation=50, ha="right")
         axis.axhline(0, color="C7", linewidth=0.8)
-        axis.set_title(AREAS[area])
+        axis.set_title(AREAS[area] + _ceiling(tables, area))
     axes[0].set_ylabel("median r over neurons (raw)")
     if len(axes) > 1:
         axes[1].set_ylabel("mean Spearman r with subjects")
@@ -118,29 +49,52 @@ def alignment(tables: Tables) -> Drawing:
     return figure
 
 
+def _ceiling(tables: Tables, area: str) -> str:
+    """Say what scores of an area could reach, in a line of its own."""
+    known = tables.get("ceilings", pd.DataFrame({"area": []}))
+    known = known[known["area"].str.split().str[0] == area]
+    said = [
+        f"{row.area.removeprefix(area).strip()} {row.upper:.2f}".strip()
+        if area == "V4"
+        else f"{row.lower:.2f} to {row.upper:.2f}"
+        for row in known.itertuples()
+    ]
+    return f"\nceiling: {', '.join(said)}" if said else "\nceiling unknown"
+
+
 def curves(tables: Tables) -> Drawing:
     """Draw alignment against performance over training, one line a run."""
     table = tables["curves"]
+    counted = Gate(tables["training"])
     sets = [s for s in SETS if s in set(table["task_set"])]
     figure = Drawing(figsize=(2.5 * len(sets) + 0.6, 3.2), layout="constrained")
     axes = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
     for axis, s in zip(axes, sets, strict=True):
         label, colour, _, marker = SETS[s]
-        values = []
-        for _, run in table[table["task_set"] == s].groupby("seed"):
+        rows = table[table["task_set"] == s]
+        for (variant, seed), run in rows.groupby(["variant", "seed"]):
             run = run.sort_values("step")
+            learned = counted.learned(s, variant, seed)
             axis.plot(
-                run["performance"], run["A"], color=colour, marker=marker, markersize=3.5,
-                linewidth=0.8, alpha=0.7,
+                run["performance"], run["A"], color=colour if learned else "C7", marker=marker,
+                markersize=3.5, linewidth=0.8, alpha=0.7 if learned else 0.35,
             )  # fmt: skip
-            if len(run) >= 3 and run["performance"].std() > 0 and run["A"].std() > 0:
-                values.append(float(np.corrcoef(run["performance"], run["A"])[0, 1]))
-        mean = f"r = {np.mean(values):.2f} (range {min(values):.2f} to {max(values):.2f})"
-        axis.set_title(f"{label}\n{mean if values else 'r undefined'}", fontsize=9.5)
+        axis.set_title(f"{label}\n{_correlation(counted(rows))}", fontsize=9.5)
         axis.set_xlabel("1 - relative loss")
     axes[0].set_ylabel("alignment A")
-    figure.suptitle("Performance and alignment over training, one line a run")
+    figure.suptitle("Performance and alignment over training, one line a run (grey: did not learn)")
     return figure
+
+
+def _correlation(rows: pd.DataFrame) -> str:
+    """Say the mean correlation over the runs that count, with its interval where it has one."""
+    r = curve_correlations(rows)["r"].dropna() if len(rows) else pd.Series(dtype=float)
+    if r.empty:
+        return "no run counts"
+    mean = mean_correlation(r.to_numpy())
+    if len(r) < FEWEST_FOR_INTERVAL:
+        return f"r = {mean.estimate:.2f} (n = {len(r)})"
+    return f"r = {mean.estimate:.2f} [{mean.low:.2f}, {mean.high:.2f}], n = {len(r)}"
 
 
 def cka(tables: Tables) -> Drawing:
@@ -221,27 +175,6 @@ def decoding(tables: Tables) -> Drawing:
     return figure
 
 
-def generalisation(tables: Tables) -> Drawing:
-    """Draw the relative loss of each task on images of other kinds."""
-    table = tables["generalisation"].query("metric == 'relative_loss'")
-    kinds = [k for k in KINDS if k in set(table["tested_on"])]
-    sets = [s for s in SETS if s in set(table["task_set"])]
-    figure = Drawing(figsize=(1.35 * len(sets) + 2.4, 3.9), layout="constrained")
-    axis = figure.subplots()
-    for k, kind in enumerate(kinds):
-        rows = table[table["tested_on"] == kind]
-        for j, s in enumerate(sets):
-            own = rows[rows["task_set"] == s].groupby("seed")["value"].mean()
-            point(axis, own.to_numpy(), j + (k - (len(kinds) - 1) / 2) * 0.14, f"C{k}", "osD^v"[k])
-        axis.plot([], [], "osD^v"[k], color=f"C{k}", label=kind)
-    axis.axhline(1, color="C7", linestyle=":", linewidth=1)
-    axis.set_xticks(range(len(sets)), [SETS[s][0] for s in sets])
-    axis.set(ylabel="loss / loss of the best constant", ylim=(0, None))
-    figure.legend(loc="outside lower center", ncols=5)
-    axis.set_title("How far what was learned holds beyond the training images (dotted: a constant)")
-    return figure
-
-
 def shared(tables: Tables) -> Drawing:
     """Draw what spatial and category networks explain of V4, alone and together."""
     table = tables["shared_variance"]
@@ -305,13 +238,6 @@ def _empty(axis: Axes) -> None:
     )  # fmt: skip
 
 
-def _kind(task_set: str, variant: str) -> str:
-    name = SETS.get(task_set, (task_set,))[0]
-    if variant.startswith("ncat "):
-        return f"{name}, {variant.removeprefix('ncat ')} categories"
-    return name if variant == "full" else f"{name}, {variant.replace('_', ' ')}"
-
-
 def _over_layers(axis: Axes, rows: pd.DataFrame) -> None:
     layers = [x for x in dict.fromkeys(rows["layer"]) if x != PIXELS]
     pixels = rows[rows["layer"] == PIXELS]["score"]
@@ -328,7 +254,7 @@ def _over_layers(axis: Axes, rows: pd.DataFrame) -> None:
             label=label,
         )  # fmt: skip
         for k in there:
-            _bar(axis, own[own["layer"] == layers[k]]["score"].to_numpy(), k, colour)
+            bar(axis, own[own["layer"] == layers[k]]["score"].to_numpy(), k, colour)
     axis.set_xticks(
         range(len(layers)), layer_names([re.sub(r"\.0\.relu:\d$", "", x) for x in layers])
     )
@@ -357,38 +283,6 @@ def _between(table: pd.DataFrame, sets: Sequence[str]) -> np.ndarray:
     return matrix
 
 
-def point(
-    axis: Axes,
-    values: np.ndarray,
-    place: float,
-    colour: str,
-    marker: str,
-    *,
-    horizontal: bool = False,
-) -> None:
-    """Draw a mean with its interval over seeds; with few seeds the seeds themselves."""
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return
-    few = len(values) < FEWEST_FOR_INTERVAL
-    centre = values if few else np.array([values.mean()])
-    x, y = np.full(len(centre), place), centre
-    if horizontal:
-        x, y = y, x
-    axis.plot(x, y, marker, color=colour, markersize=4 if few else 6, linestyle="none")
-    _bar(axis, values, place, colour, horizontal=horizontal)
-
-
-def _bar(
-    axis: Axes, values: np.ndarray, place: float, colour: str, *, horizontal: bool = False
-) -> None:
-    if len(values) < FEWEST_FOR_INTERVAL:
-        return
-    interval = t_interval(values)
-    draw = axis.hlines if horizontal else axis.vlines
-    draw(place, interval.low, interval.high, color=colour, linewidth=1.4)
-
-
 def _headline(found: pd.DataFrame) -> str:
     means = found[found["area"] == "V4"].groupby("task_set")["chosen"].mean()
     named = [
@@ -398,21 +292,15 @@ def _headline(found: pd.DataFrame) -> str:
 
 
 FIGURES = {
-    "montage": Figure(montage, "Scenes that no network is trained on, with their latents.",
-                      ("montage",)),
-    "learning": Figure(learning, "What each network learned, per task: mean and 95 % interval over"
-                       " seeds, or the seeds themselves where there are fewer than three.",
-                       ("training",)),
+    **LEARNING,
     "alignment": Figure(alignment, "Alignment at a layer that other data chose. Mean and 95 %"
                         " interval over seeds, or the seeds themselves.", ("alignment",)),
-    "curves": Figure(curves, "Snapshots of each run over training; r over the snapshots of a run.",
-                     ("curves",)),
+    "curves": Figure(curves, "Snapshots of each run over training; mean r over the snapshots of a"
+                     " run (Fisher z) with its 95 % interval over the runs that learned.",
+                     ("curves", "training")),
     "cka": Figure(cka, "Debiased linear CKA between networks over held-out scenes.", ("cka",)),
     "decoding": Figure(decoding, "Linear decoding from held-out scenes of full variability. Mean"
                        " and 95 % interval over seeds, or the seeds themselves.", ("decoding",)),
-    "generalisation": Figure(generalisation, "Networks of full variability on other images: mean"
-                             " and 95 % interval over seeds, or the seeds themselves.",
-                             ("generalisation",)),
     "shared": Figure(shared, "Variance partition by ridge at the layers that other sessions chose;"
                      " 95 % intervals over neurons.", ("shared_variance",)),
     "graded": Figure(graded, "Decoding against variability seen in training. Mean and 95 %"

@@ -31,6 +31,7 @@ from isocortex.studies.xie2024.counted import LEVEL, Blocks, Draw, Gate
 from isocortex.studies.xie2024.given import GIVEN
 from isocortex.studies.xie2024.natural import CIFAR10, NATURAL
 from isocortex.studies.xie2024.networks import UNTRAINED
+from isocortex.studies.xie2024.overview import curve_correlations, mean_correlation
 from isocortex.studies.xie2024.public_alignment import REGIONS, complete
 
 Tables = Mapping[str, pd.DataFrame]
@@ -220,17 +221,8 @@ def _curves(table: pd.DataFrame, intervals: Intervals) -> None:
     """X5: r of performance and alignment over the snapshots of a run, Fisher z over runs."""
     for s in CURVES:
         rows = table[(table["task_set"] == s) & (table["variant"] == "full")]
-        r = {
-            seed: float(np.corrcoef(run["performance"], run["A"])[0, 1])
-            for seed, run in rows.groupby("seed")
-            if len(run) >= 3 and run["performance"].std() > 0 and run["A"].std() > 0
-        }
-        values = np.array([v for v in r.values() if np.isfinite(v)])
-        if len(values):
-            z = t_interval(np.arctanh(np.clip(values, -0.999999, 0.999999)), level=LEVEL)
-            mean, low, high = np.tanh([z.estimate, z.low, z.high]).tolist()
-            name = f"r of performance and A, {s}"
-            intervals[name] = Interval(mean, low, high, z.level, z.n, "t")
+        if len(rows) and (r := curve_correlations(rows)["r"]).notna().any():
+            intervals[f"r of performance and A, {s}"] = mean_correlation(r.to_numpy())
 
 
 def _stages(tables: Tables, gate: Gate, intervals: Intervals) -> None:

@@ -16,8 +16,9 @@ from isocortex.measures.similarity import cka_matrix
 from isocortex.recording import grams
 from isocortex.studies.xie2024.given import Given
 from isocortex.studies.xie2024.natural import TrainNatural
-from isocortex.studies.xie2024.networks import Train, metrics_of
+from isocortex.studies.xie2024.networks import Train, answers, metrics_of
 from isocortex.studies.xie2024.scenes import SceneImages
+from isocortex.training.latent_metrics import task_metrics
 from isocortex.training.latent_tasks import Scale
 
 PIXELS = "pixels"
@@ -132,8 +133,33 @@ class Generalise(Step):
         return pd.concat(tables, ignore_index=True).assign(**network.identity)
 
 
+class ByClass(Step):
+    """Test a network on each category of the held-out images by itself, in natural units."""
+
+    network: Train
+
+    @property
+    def title(self) -> str:
+        """Name in the terminal."""
+        return self.network.title
+
+    def compute(self) -> pd.DataFrame:
+        """Return the metrics of every category; those of accuracy are the category's recall."""
+        network, head = self.network, self.network.head()
+        _, tests, scale = network.sources()
+        model = network.model().network.to(network.device)
+        outputs, targets = answers(model, tests)
+        categories = network.held_out.latents()["category"].to_numpy()
+        tables = []
+        for category in np.unique(categories):
+            rows = np.flatnonzero(categories == category)
+            table = task_metrics(outputs[rows], targets[rows], network.tasks, head, scale)
+            tables.append(table.assign(category=category, n=len(rows)))
+        return pd.concat(tables, ignore_index=True).assign(**network.identity)
+
+
 class Compare(Step):
-    """Compare all networks with each other by debiased linear CKA, layer by layer."""
+    """Compare all networks with each other by linear CKA, debiased and biased, layer by layer."""
 
     networks: list[Train]
     natural: list[TrainNatural]
@@ -159,8 +185,11 @@ class Compare(Step):
         first, second = np.triu_indices(len(names), 1)
         tables = []
         for layer, stack in stacks.items():
-            matrix = np.asarray(cka_matrix(np.stack(stack)))
-            table = pd.DataFrame({"layer": layer, "cka": matrix[first, second]})
+            stacked = np.stack(stack)
+            debiased, biased = (
+                np.asarray(cka_matrix(stacked, debiased=b))[first, second] for b in (True, False)
+            )
+            table = pd.DataFrame({"layer": layer, "cka": debiased, "cka_biased": biased})
             for side, index in (("a", first), ("b", second)):
                 for key in names[0]:
                     table[f"{key}_{side}"] = [names[i][key] for i in index]

@@ -233,10 +233,15 @@ def metrics_of(
     tasks: tuple[str, ...],
     head: Head,
     scale: Scale,
-    *,
-    batch_size: int = 256,
 ) -> pd.DataFrame:
     """Return `task_metrics` of a network in eval mode over a whole set of images."""
+    return task_metrics(*answers(network, images), tasks, head, scale)
+
+
+def answers(
+    network: torch.nn.Module, images: BatchSource, *, batch_size: int = 256
+) -> tuple[Tensor, Tensor]:
+    """Return what a network in eval mode says of a whole set of images, and the targets."""
     device = next(network.parameters()).device
     outputs, targets = [], []
     with torch.inference_mode():
@@ -244,4 +249,4 @@ def metrics_of(
             batch, target = images.draw(rows)
             outputs.append(network(batch.to(device)).cpu())
             targets.append(target.cpu())
-    return task_metrics(torch.cat(outputs), torch.cat(targets), tasks, head, scale)
+    return torch.cat(outputs), torch.cat(targets)

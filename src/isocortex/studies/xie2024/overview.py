@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from isocortex.statistics import Interval, t_interval
 from isocortex.stimuli.image_files import png_text
+from isocortex.studies.xie2024.counted import LEVEL
 from isocortex.studies.xie2024.networks import Network
 from isocortex.studies.xie2024.scenes import SceneImages
 from isocortex.training.latent_metrics import learned
@@ -87,6 +89,20 @@ def curve_correlations(curves: pd.DataFrame) -> pd.DataFrame:
             | {"r": _r(*sides), "partial_r": _r(*left), "n": len(run)}
         )
     return pd.DataFrame(rows)
+
+
+def mean_correlation(r: np.ndarray) -> Interval:
+    """Return the mean of correlations by Fisher's z, with Student's t over runs.
+
+    Parameters
+    ----------
+    r : array (runs,)
+        NaN for a run without one, which is left out. A correlation of 1 counts as .999999.
+    """
+    known = r[np.isfinite(r)]
+    z = t_interval(np.arctanh(np.clip(known, -0.999999, 0.999999)), level=LEVEL)
+    mean, low, high = np.tanh([z.estimate, z.low, z.high]).tolist()
+    return Interval(mean, low, high, z.level, z.n, "t")
 
 
 def _r(first: np.ndarray, second: np.ndarray) -> float:

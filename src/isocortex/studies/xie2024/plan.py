@@ -7,17 +7,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import pandas as pd
+
 from isocortex import data as data_room
 from isocortex.errors import UserError
 from isocortex.execution import Execution
 from isocortex.stimuli.scenes import SceneSpec
 from isocortex.studies.xie2024.alignment import Align, Share
 from isocortex.studies.xie2024.bodies import Body, body
+from isocortex.studies.xie2024.ceilings import ceilings
 from isocortex.studies.xie2024.claims import CURVES
 from isocortex.studies.xie2024.config import Configuration
 from isocortex.studies.xie2024.given import Given
 from isocortex.studies.xie2024.looking import Observer
-from isocortex.studies.xie2024.measuring import Compare, Decode, Generalise
+from isocortex.studies.xie2024.measuring import ByClass, Compare, Decode, Generalise
 from isocortex.studies.xie2024.natural import NATURAL, TrainNatural, photographs
 from isocortex.studies.xie2024.networks import UNTRAINED, Train
 from isocortex.studies.xie2024.public_alignment import AlignPublic, available, files_of
@@ -372,6 +375,19 @@ class Plan:
         if meshes(self._objects, scenes.categories, scenes.models, self._data, scenes.models):
             sets["new models"] = self.images(full, count, "test", first_model=scenes.models)
         return self._execution.step(Generalise, network=network, images=sets)
+
+    def by_class(self, networks: list[Train]) -> list[ByClass]:
+        """Return the steps that test networks of full variability category by category."""
+        return [
+            self._execution.step(ByClass, network=network)
+            for network in networks
+            if network.variant == FULL and network.tasks
+        ]
+
+    def ceilings(self) -> pd.DataFrame:
+        """Return what scores of the recordings could reach."""
+        assert self._data is not None
+        return ceilings(self.sessions, self.human, self._data)
 
     def test_on_own(self, network: Train) -> Generalise:
         """Return the step that tests a network on images of the variability it was trained on."""

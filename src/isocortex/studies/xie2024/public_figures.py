@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from isocortex.studies.base import Figure, Tables
-from isocortex.studies.xie2024.figures import SETS, point
+from isocortex.studies.xie2024.drawing import SETS, point
 from isocortex.studies.xie2024.given import GIVEN
 from isocortex.studies.xie2024.measuring import PIXELS
 from isocortex.studies.xie2024.public_alignment import REGIONS

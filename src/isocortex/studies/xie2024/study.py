@@ -65,6 +65,8 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     tested = [plan.generalise(n) for n in networks if n.variant == FULL and n.tasks]
     found = execution.sweep(("generalise",), tested, lambda step: step.title)
     tables["generalisation"] = pd.concat(found, ignore_index=True)
+    found = execution.sweep(("by class",), plan.by_class(networks), lambda step: step.title)
+    tables["classes"] = pd.concat(found, ignore_index=True)
     tables["cka"] = plan.body.staged(execution.run(("compare",), plan.compare(networks, natural)))
     tables |= aligned(plan, networks, natural, execution, notes)
     for network in learners:
@@ -97,6 +99,7 @@ def aligned(
         recorded = found["area"].str.startswith("V4")
         tables["alignment"] = found[recorded].reset_index(drop=True)
         tables["alignment_human"] = found[~recorded].reset_index(drop=True)
+        tables["ceilings"] = plan.ceilings()
         shares = execution.sweep(("shared variance",), plan.shares(networks), lambda s: s.title)
         if shares:
             tables["shared_variance"] = pd.concat(shares, ignore_index=True)
