@@ -11,6 +11,7 @@ from tests.brains.own_copy_files import cadena, photographs, tvsd
 
 from isocortex.brains import OWN_COPIES
 from isocortex.execution import Execution
+from isocortex.studies.data_files import DataFiles
 from isocortex.studies.farahat2025.areas import Recorded
 from isocortex.studies.farahat2025.config import CONFIGURATIONS
 from isocortex.studies.farahat2025.contrasts import SMOOTH, random, twin
@@ -100,7 +101,7 @@ def test_full_asks_for_every_recording_and_takes_those_that_are_there(stream: Pa
     chosen = CONFIGURATIONS["full"]
     assert set(chosen.areas.own) == set(REGIONS)
     assert {part for recording in REGIONS for part in parts_of(recording)} == set(OWN_COPIES)
-    plan = Plan(chosen, stream, Execution(), {})
+    plan = Plan(chosen, DataFiles(stream), Execution())
     assert plan.recorded_names() == own_names("tvsd-monkeyF")
     large = {(n.arm, n.configuration) for n in plan.large()}
     assert len(large) == 2 * len(chosen.grid.large_parts)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from isocortex.errors import UserError
 from isocortex.execution import Execution
+from isocortex.studies.data_files import DataFiles
 from isocortex.studies.farahat2025.config import CONFIGURATIONS, Configuration
 from isocortex.studies.farahat2025.contrasts import R3_NETWORKS, R4_NETWORKS
 from isocortex.studies.farahat2025.networks import objects
@@ -18,7 +19,7 @@ from isocortex.studies.farahat2025.texture import TextureReadout
 
 
 def plan(chosen: Configuration, data: Path | None = None) -> Plan:
-    return Plan(chosen, data, Execution(), {})
+    return Plan(chosen, DataFiles(data), Execution())
 
 
 def test_small_kernels_are_an_arm_of_their_own_whatever_kernels_the_grid_has() -> None:

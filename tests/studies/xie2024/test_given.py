@@ -15,6 +15,7 @@ from isocortex.models.latents import latents_resnet
 from isocortex.recording import grams
 from isocortex.stimuli.scenes import SceneSpec
 from isocortex.studies.base import configure, load_study
+from isocortex.studies.data_files import DataFiles
 from isocortex.studies.xie2024.config import Configuration
 from isocortex.studies.xie2024.given import SETS, Given
 from isocortex.studies.xie2024.measuring import Compare
@@ -92,7 +93,7 @@ def test_a_plan_looks_at_given_networks_as_large_as_they_are(files: list[Path]) 
     chosen = configure(study, "quick", [f"networks.given=['{files[0]}']"])
     assert isinstance(chosen, Configuration)
     checksums: dict[str, str] = {}
-    plan = Plan(chosen, None, Execution(), checksums)
+    plan = Plan(chosen, DataFiles(None, checksums), Execution())
     (given,) = plan.given
     assert checksums == {str(files[0]): given.checksum}
     own = plan.networks()[:2]

@@ -25,6 +25,7 @@ from isocortex.stimuli.image_files import png_text
 from isocortex.stimuli.scenes import SceneSpec
 from isocortex.stimuli.visual_field import in_field
 from isocortex.studies.base import configure, load_study
+from isocortex.studies.data_files import DataFiles
 from isocortex.studies.xie2024.config import Configuration
 from isocortex.studies.xie2024.networks import UNTRAINED, Train
 from isocortex.studies.xie2024.plan import Plan
@@ -233,7 +234,7 @@ def test_a_run_with_all_regions_is_decided_by_them(
     checksums: dict[str, str] = {}
     notes: list[str] = []
     execution = Execution(cache=tmp_path)
-    plan = Plan(chosen, None, execution, checksums)
+    plan = Plan(chosen, DataFiles(None, checksums), execution)
     tables = aligned(plan, plan.networks(), [], execution, notes)
     assert "alignment" not in tables
     found = tables["alignment_public"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from isocortex import data as data_room
 from isocortex.errors import UserError, unknown
 from isocortex.execution import Execution
 from isocortex.studies.bertoni2021.calibration import Calibrate
@@ -18,6 +17,7 @@ from isocortex.studies.bertoni2021.light import Light
 from isocortex.studies.bertoni2021.measuring import MeasureInduced, MeasureNetwork
 from isocortex.studies.bertoni2021.networks import Train
 from isocortex.studies.bertoni2021.robustness import Robustness
+from isocortex.studies.data_files import DataFiles
 from isocortex.training.devices import chosen_device
 
 FILES = {
@@ -39,13 +39,11 @@ class Plan:
     def __init__(
         self,
         chosen: Configuration,
-        data: Path | None,
+        files: DataFiles,
         execution: Execution,
-        checksums: dict[str, str],
         notes: list[str],
     ) -> None:
-        self._chosen, self._data, self._execution = chosen, data, execution
-        self._checksums = checksums
+        self._chosen, self._files, self._execution = chosen, files, execution
         self.source = self._source(notes)
         self.photographs = self._found("bsds500")
         if not self.photographs:
@@ -55,7 +53,7 @@ class Plan:
             )
 
     def _found(self, name: str) -> bool:
-        return self._data is not None and (self._data / FILES[name]).is_file()
+        return self._files.has(FILES[name])
 
     def _source(self, notes: list[str]) -> str:
         images = self._chosen.images
@@ -72,11 +70,7 @@ class Plan:
         return "glyphs"
 
     def _checksum(self, name: str) -> str:
-        file = FILES[name]
-        if file not in self._checksums:
-            path = data_room.require(self._data, file)
-            self._checksums[file] = data_room.checksum(path)
-        return self._checksums[file]
+        return self._files.checksum(FILES[name])
 
     def networks(self, notes: list[str]) -> list[Train]:
         """Return every network: each arm with every seed, then the ablations."""
@@ -126,7 +120,7 @@ class Plan:
             batch_size=training.batch_size,
             learning_rate=training.learning_rate,
             snapshots=training.snapshots,
-            data=self._data,
+            data=self._files.folder,
             data_checksum=checksum,
             checkpoint_every=training.checkpoint_every,
             device=chosen_device(training.device),
@@ -149,12 +143,12 @@ class Plan:
 
     def cells(self, measures: list[MeasureNetwork]) -> CompareCells | None:
         """Return the step that compares filters with recorded cells, if they are there."""
-        if self._data is None or not self._found("ringach"):
+        if not self._found("ringach"):
             return None
         return self._execution.step(
             CompareCells,
             measures=measures,
-            data=self._data,
+            data=self._files.folder,
             data_checksum=self._checksum("ringach"),
         )
 
@@ -239,7 +233,7 @@ class Plan:
             "noise": chosen.noise,
             "power_penalty": chosen.power_penalty,
             "photographs": chosen.photographs,
-            "data": self._data if self.photographs else None,
+            "data": self._files.folder if self.photographs else None,
             "data_checksum": self._checksum("bsds500") if self.photographs else "",
         }
 
@@ -258,7 +252,7 @@ class Plan:
                 controls=list(chosen.controls),
                 candidates=chosen.candidates,
                 resamples=self._chosen.statistics.resamples,
-                data=self._data if self.photographs else None,
+                data=self._files.folder if self.photographs else None,
                 data_checksum=self._checksum(source) if self.photographs else "",
             )
             for source, train, val in wanted
@@ -270,6 +264,6 @@ class Plan:
             Light,
             network=network,
             codec=codec,
-            data=self._data if self.photographs else None,
+            data=self._files.folder if self.photographs else None,
             data_checksum=self._checksum("bsds500") if self.photographs else "",
         )

@@ -18,6 +18,7 @@ from isocortex.studies.bertoni2021.given import MeasureGiven, checkpoint_checksu
 from isocortex.studies.bertoni2021.judging import judge_all
 from isocortex.studies.bertoni2021.measuring import join
 from isocortex.studies.bertoni2021.plan import Plan
+from isocortex.studies.data_files import DataFiles
 
 
 def steps(configuration: Configuration, data: Path | None, execution: Execution) -> Findings:
@@ -35,8 +36,8 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     """
     chosen = configuration
     notes: list[str] = []
-    checksums: dict[str, str] = {}
-    plan = Plan(chosen, data, execution, checksums, notes)
+    files = DataFiles(data)
+    plan = Plan(chosen, files, execution, notes)
     tables: Tables = {}
 
     codecs = plan.codecs()
@@ -85,7 +86,7 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
         if restarts:
             notes.append(f"{restarts} trainings began anew because their filter in front had died")
     judgements = judge_all(tables, chosen.full_scale, plan.source)
-    return Findings(tables, judgements, checksums, tuple(notes))
+    return Findings(tables, judgements, files.checksums, tuple(notes))
 
 
 def _given(chosen: Configuration, execution: Execution) -> Tables:

@@ -8,6 +8,7 @@ from typing import Any
 from isocortex.data import listing
 from isocortex.execution import Execution
 from isocortex.stimuli.labelled_folders import open_split
+from isocortex.studies.data_files import DataFiles
 from isocortex.studies.farahat2025.areas import TANG, Area, Recorded, SimulatedArea
 from isocortex.studies.farahat2025.config import Configuration, Pair
 from isocortex.studies.farahat2025.encoding import Encode, Similarity
@@ -39,11 +40,10 @@ class Plan(Sources):
     def __init__(
         self,
         chosen: Configuration,
-        data: Path | None,
+        files: DataFiles,
         execution: Execution,
-        checksums: dict[str, str],
     ) -> None:
-        super().__init__(data, checksums)
+        super().__init__(files)
         self._chosen, self._execution = chosen, execution
         source = chosen.objects.source
         self.source = (

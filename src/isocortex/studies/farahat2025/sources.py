@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isocortex import data as data_room
 from isocortex.brains import OWN_COPIES
 from isocortex.errors import UserError
+from isocortex.studies.data_files import DataFiles
 from isocortex.studies.farahat2025.areas import TANG
 from isocortex.studies.farahat2025.own_areas import is_own, missing_files, parts_of
 
@@ -25,35 +25,21 @@ FILES = {
 
 
 class Sources:
-    """The data folder, as a run sees it.
+    """The data folder by names of sources in place of files."""
 
-    Parameters
-    ----------
-    data : Path or None
-        The folder.
-    checksums : dict of str to str
-        Checksums by file, filled as files are asked for.
-    """
-
-    def __init__(self, data: Path | None, checksums: dict[str, str]) -> None:
-        self.data, self._checksums = data, checksums
+    def __init__(self, files: DataFiles) -> None:
+        self.data, self._files = files.folder, files
 
     def has(self, name: str) -> bool:
         """Whether the files of a source are in the data folder."""
         if is_own(name):
             return not missing_files(name, self.data)
-        return self.data is not None and all((self.data / f).is_file() for f in files_of(name))
+        return self.data is not None and self._files.has(*files_of(name))
 
     def checksum(self, *names: str) -> str:
         """Return the checksums of the files of some sources, joined, and remember them."""
-        found = []
-        for name in names:
-            for file in files_of(name):
-                if file not in self._checksums:
-                    path = data_room.require(self.data, file)
-                    self._checksums[file] = data_room.checksum(path)
-                found.append(self._checksums[file][:16])
-        return "-".join(found)
+        files = [file for name in names for file in files_of(name)]
+        return "-".join(self._files.checksum(file)[:16] for file in files)
 
 
 def files_of(name: str) -> tuple[str, ...]:

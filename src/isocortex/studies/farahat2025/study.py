@@ -11,6 +11,7 @@ from isocortex.brains import OWN_COPIES, load
 from isocortex.errors import UserError
 from isocortex.execution import Execution
 from isocortex.studies.base import Findings, Study, Tables
+from isocortex.studies.data_files import DataFiles
 from isocortex.studies.farahat2025.areas import MOST_PYRAMID, TANG, describe
 from isocortex.studies.farahat2025.claims import CLAIMS, EVIDENCE, SESSIONS
 from isocortex.studies.farahat2025.config import CONFIGURATIONS, Configuration
@@ -41,8 +42,8 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
         Where results are kept, where sweeps run, who is told.
     """
     chosen = configuration
-    checksums: dict[str, str] = {}
-    plan = Plan(chosen, data, execution, checksums)
+    files = DataFiles(data)
+    plan = Plan(chosen, files, execution)
     notes = _missing(plan, chosen, data)
     tables: Tables = {}
 
@@ -75,7 +76,7 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     elif plan.source != "cifar10" and "cifar10" in found_data:
         found_data.remove("cifar10")
     judgements = judge_all(judged, chosen.resamples, found_data, rejected)
-    return Findings(tables, judgements, checksums, tuple(notes))
+    return Findings(tables, judgements, files.checksums, tuple(notes))
 
 
 def _missing(plan: Plan, chosen: Configuration, data: Path | None) -> list[str]:

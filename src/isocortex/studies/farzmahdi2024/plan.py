@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
-from isocortex import data as data_room
 from isocortex.errors import UserError
 from isocortex.execution import Execution
 from isocortex.models import files_checksum
+from isocortex.studies.data_files import DataFiles
 from isocortex.studies.farzmahdi2024.config import Configuration, Training
 from isocortex.studies.farzmahdi2024.given import MeasureGiven
 from isocortex.studies.farzmahdi2024.measuring import Measure
@@ -34,7 +32,7 @@ DATA_FILES = {
 
 
 def training_sources(
-    chosen: Configuration, data: Path | None, notes: list[str]
+    chosen: Configuration, files: DataFiles, notes: list[str]
 ) -> tuple[list[Source], bool]:
     """Return the training sources that can be had, and whether natural images can.
 
@@ -43,7 +41,7 @@ def training_sources(
     """
     sources: list[Source] = []
     for source in chosen.training.sources:
-        if source not in SOURCE_FILES or has(data, source):
+        if source not in SOURCE_FILES or files.wanted(*DATA_FILES[source]):
             sources.append(source)
         else:
             notes.append(f"no data folder: networks are not trained on {source}")
@@ -51,22 +49,10 @@ def training_sources(
         raise UserError(
             "no training source is left: give --data, or --set training.sources=[glyphs]"
         )
-    natural = chosen.training.natural and has(data, "cifar10")
+    natural = chosen.training.natural and files.wanted(*DATA_FILES["cifar10"])
     if chosen.training.natural and not natural:
         notes.append("no data folder: no natural diet, F11 is not tested")
     return sources, natural
-
-
-def has(data: Path | None, what: str) -> bool:
-    """Return False without a data folder; say how to do without a file that a folder lacks."""
-    if data is None:
-        return False
-    file, otherwise = DATA_FILES[what]
-    if not (data / file).exists():
-        raise UserError(
-            f"the data folder {data} lacks {file}; add it, or do without: --set {otherwise}"
-        )
-    return True
 
 
 def schedule(training: Training, source: Source, images: int) -> tuple[OptimiserConfig, int, int]:
@@ -88,32 +74,26 @@ class Plan:
     def __init__(
         self,
         chosen: Configuration,
-        data: Path | None,
+        files: DataFiles,
         execution: Execution,
-        checksums: dict[str, str],
     ) -> None:
-        self._chosen, self._data, self._execution = chosen, data, execution
-        self._checksums = checksums
+        self._chosen, self._files, self._execution = chosen, files, execution
         source = chosen.objects.source
         if source == "auto":
-            source = "meshes" if has(data, "meshes") else "procedural"
-        if source == "meshes":
-            files = sorted(data_room.require(data, "meshes/index.csv").parent.glob("*.npz"))
-            for file in files:
-                self._checksums[f"meshes/{file.name}"] = data_room.checksum(file)
+            source = "meshes" if files.wanted(*DATA_FILES["meshes"]) else "procedural"
+        self._meshes = files.digest(files.meshes() if source == "meshes" else [])
         self.source = source
 
     def views(self, variant: Variant, lighting: str, **fields: object) -> Views:
         """Return the step that renders a set; `fields` go before those of the configuration."""
         objects = self._chosen.objects
-        meshes = [f"{k}:{v}" for k, v in self._checksums.items() if k.startswith("meshes/")]
         return self._execution.step(
             Views,
             source=self.source,
             variant=variant,
             lighting=lighting,
-            data=self._data,
-            data_checksum=hashlib.sha256("\n".join(sorted(meshes)).encode()).hexdigest()[:16],
+            data=self._files.folder,
+            data_checksum=self._meshes,
             **(
                 {
                     "per_class": objects.per_class,
@@ -143,10 +123,7 @@ class Plan:
         optimiser, length, batch_size = schedule(training, source, images)
         checksum = ""
         if source in SOURCE_FILES and policy != "none":
-            file = SOURCE_FILES[source]
-            if file not in self._checksums:
-                self._checksums[file] = data_room.checksum(data_room.require(self._data, file))
-            checksum = self._checksums[file]
+            checksum = self._files.checksum(SOURCE_FILES[source])
         return self._execution.step(
             Train,
             network=training.network,
@@ -161,7 +138,7 @@ class Plan:
             halve_every=optimiser.halve_every or 0,
             images=images,
             test_images=training.test_images,
-            data=self._data,
+            data=self._files.folder,
             data_checksum=checksum,
             checkpoint_every=training.checkpoint_every,
             device=chosen_device(training.device),

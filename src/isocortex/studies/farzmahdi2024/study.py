@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from isocortex import data as data_room
 from isocortex.execution import Execution
 from isocortex.studies.base import Findings, Study, Tables
+from isocortex.studies.data_files import DataFiles
 from isocortex.studies.farzmahdi2024.claims import CLAIMS, EVIDENCE
 from isocortex.studies.farzmahdi2024.config import CONFIGURATIONS, Configuration
 from isocortex.studies.farzmahdi2024.figures import FIGURES
@@ -21,7 +21,7 @@ from isocortex.studies.farzmahdi2024.overview import (
     pixel_index,
     training_table,
 )
-from isocortex.studies.farzmahdi2024.plan import AM_FILE, Plan, has, training_sources
+from isocortex.studies.farzmahdi2024.plan import AM_FILE, DATA_FILES, Plan, training_sources
 from isocortex.studies.farzmahdi2024.recorded import FacePatchAM, alignment
 from isocortex.studies.farzmahdi2024.simulated import Simulate
 from isocortex.studies.farzmahdi2024.stimuli import Variant
@@ -50,9 +50,9 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     """
     chosen = configuration
     notes: list[str] = []
-    checksums: dict[str, str] = {}
-    sources, natural = training_sources(chosen, data, notes)
-    plan = Plan(chosen, data, execution, checksums)
+    files = DataFiles(data)
+    sources, natural = training_sources(chosen, files, notes)
+    plan = Plan(chosen, files, execution)
 
     views = {name: plan.views(*what) for name, what in SETS.items()}
     for name, rendered in views.items():
@@ -82,7 +82,7 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
         ("simulated populations",), execution.step(Simulate, seeds=chosen.mechanism.seeds)
     )
 
-    tables |= _recorded(chosen, data, execution, checksums, notes)
+    tables |= _recorded(chosen, files, execution, notes)
     reliability = _reliability(tables)
     networks = plan.networks(sources, natural)
     trained = execution.sweep(("train",), networks, lambda step: step.title)
@@ -98,25 +98,24 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
         tables["alignment"] = alignment(tables["face_patch_blocks"], tables["blocks"])
 
     judgements = judge_all(tables, sources, chosen.training.seeds, chosen.resamples, plan.source)
-    return Findings(tables, judgements, checksums, tuple(notes))
+    return Findings(tables, judgements, files.checksums, tuple(notes))
 
 
 def _recorded(
     chosen: Configuration,
-    data: Path | None,
+    files: DataFiles,
     execution: Execution,
-    checksums: dict[str, str],
     notes: list[str],
 ) -> Tables:
     """Run the protocol of the recorded face patch, if the recording is there."""
-    if data is None or not chosen.face_patch.recorded or not has(data, "face patch AM"):
+    if not chosen.face_patch.recorded or not files.wanted(*DATA_FILES["face patch AM"]):
         notes.append("no recorded face patch: F19 and F20 are not tested (set ISOCORTEX_DATA)")
         return {}
-    checksums[AM_FILE] = data_room.checksum(data / AM_FILE)
+    assert files.folder is not None
     patch = execution.step(
         FacePatchAM,
-        path=data / AM_FILE,
-        checksum=checksums[AM_FILE],
+        path=files.folder / AM_FILE,
+        checksum=files.checksum(AM_FILE),
         splits=chosen.face_patch.splits,
         null_draws=chosen.face_patch.null_draws,
         resamples=chosen.face_patch.resamples,

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 import pandas as pd
 
-from isocortex import data as data_room
-from isocortex.errors import UserError
 from isocortex.execution import Execution
-from isocortex.stimuli.scenes import SceneSpec
+from isocortex.studies.data_files import DataFiles
 from isocortex.studies.xie2024.alignment import Align, Share
 from isocortex.studies.xie2024.bodies import Body, body
 from isocortex.studies.xie2024.ceilings import ceilings
@@ -24,16 +19,8 @@ from isocortex.studies.xie2024.measuring import ByClass, Compare, Decode, Genera
 from isocortex.studies.xie2024.natural import NATURAL, TrainNatural, photographs
 from isocortex.studies.xie2024.networks import UNTRAINED, Train
 from isocortex.studies.xie2024.public_alignment import AlignPublic, available, files_of
-from isocortex.studies.xie2024.scenes import SceneImages, meshes
+from isocortex.studies.xie2024.scene_plan import DIRECT, FULL, ScenePlan
 from isocortex.training.devices import chosen_device
-from isocortex.training.latent_tasks import TASK_SETS, tasks_of
-
-FULL = "full"
-DIRECT = "direct"
-"""Scenes whose depth, place and rotation are drawn apart from each other."""
-
-TEST_SEED = 1_000_003
-"""Added to the seed of the scenes: images that no network is trained on."""
 
 WIDER_ROTATION, WIDER_POSITION = 60.0, 28.0
 """Ranges beyond those of the training, degrees."""
@@ -47,66 +34,19 @@ def v4_files(session: str) -> tuple[str, str]:
     return f"{stem}_responses.npz", f"{stem}_images.zip"
 
 
-class Plan:
+class Plan(ScenePlan):
     """Builds the steps of a run from its configuration."""
 
-    def __init__(
-        self,
-        chosen: Configuration,
-        data: Path | None,
-        execution: Execution,
-        checksums: dict[str, str],
-    ) -> None:
-        self._chosen, self._data, self._execution = chosen, data, execution
-        self._checksums = checksums
-        scenes = chosen.scenes
-        self.body = body(chosen.networks.body, scenes.size, tuple(chosen.networks.layers))
+    def __init__(self, chosen: Configuration, files: DataFiles, execution: Execution) -> None:
+        super().__init__(chosen, files, execution)
+        self.body = body(chosen.networks.body, chosen.scenes.size, tuple(chosen.networks.layers))
         self.public, self.missing = available(
             chosen.alignment.public, chosen.alignment.public_folder
         )
-        checksums.update(files_of(self.public))
+        files.checksums |= files_of(self.public)
         device = chosen_device(chosen.networks.device)
         self.given = [Given.of(path, device) for path in chosen.networks.given]
-        checksums.update({str(given.path): given.checksum for given in self.given})
-        self._objects = cast(
-            Literal["meshes", "procedural"],
-            self._source(scenes.objects, "meshes", "meshes/index.csv", "scenes.objects"),
-        )
-        self._backgrounds = self._source(
-            scenes.backgrounds, "photographs", "images/bsds500_train_val.zip", "scenes.backgrounds"
-        )
-        known = meshes(self._objects, scenes.categories, scenes.models, data)
-        self.categories = sorted({mesh.category for mesh in known})
-        if self._objects == "meshes":
-            assert data is not None
-            self._read(f"meshes/{file.name}" for file in sorted((data / "meshes").glob("*.npz")))
-        if self._backgrounds == "photographs":
-            self._read(["images/bsds500_train_val.zip"])
-
-    def _source(self, asked: str, real: str, file: str, field: str) -> str:
-        """Return the real source where it is asked for or found, else the procedural one."""
-        if asked == "procedural":
-            return asked
-        there = self._data is not None and (self._data / file).exists()
-        if not there and asked == real:
-            raise UserError(
-                f"{field}={real} needs {file}; give --data, or --set {field}=procedural"
-            )
-        if not there and self._data is not None:
-            raise UserError(
-                f"the data folder {self._data} lacks {file}; add it, or do without: "
-                f"--set {field}=procedural"
-            )
-        return real if there else "procedural"
-
-    def _read(self, files: Iterable[str]) -> None:
-        for file in files:
-            if file not in self._checksums:
-                self._checksums[file] = data_room.checksum(data_room.require(self._data, file))
-
-    def _digest(self, prefixes: tuple[str, ...]) -> str:
-        lines = sorted(f"{k}:{v}" for k, v in self._checksums.items() if k.startswith(prefixes))
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+        files.checksums |= {str(given.path): given.checksum for given in self.given}
 
     def body_of(self, network: Observer | None) -> Body:
         """Return where a network is read."""
@@ -130,84 +70,19 @@ class Plan:
         return self._found(self._chosen.alignment.curve_sessions)
 
     def _found(self, sessions: list[str]) -> list[str]:
-        if self._data is None:
+        if self._files.folder is None:
             return []
         for session in sessions:
-            self._read(v4_files(session))
+            self._files.digest(v4_files(session))
         return sessions
 
     @property
     def human(self) -> bool:
         """Whether the 92 objects are there."""
-        if self._data is None:
+        if self._files.folder is None:
             return False
-        self._read([OBJECTS92])
+        self._files.checksum(OBJECTS92)
         return True
-
-    def images(
-        self,
-        spec: SceneSpec,
-        count: int,
-        part: Literal["train", "test"] = "train",
-        *,
-        on_the_fly: bool = False,
-        backgrounds_from: Literal["train", "test"] | None = None,
-        first_model: int = 0,
-    ) -> SceneImages:
-        """Return the step that renders a set of `count` images."""
-        scenes = self._chosen.scenes
-        seed = scenes.seed + (TEST_SEED if part == "test" else 0)
-        return self._execution.step(
-            SceneImages,
-            spec=spec.model_copy(update={"n_images": count, "seed": seed}),
-            objects=self._objects,
-            categories=scenes.categories,
-            models=scenes.models,
-            backgrounds=self._backgrounds,
-            backgrounds_from=backgrounds_from or part,
-            first_model=first_model,
-            size=scenes.size,
-            supersample=scenes.supersample,
-            data=self._data,
-            data_checksum=self._digest(("meshes/", "images/bsds500")),
-            on_the_fly=on_the_fly,
-            dense=bool({"mask", "depth"} & set(self.extras)),
-        )
-
-    @property
-    def extras(self) -> tuple[str, ...]:
-        """Tasks beyond the published five that some network learns."""
-        wanted = {task for name in self._chosen.networks.task_sets for task in tasks_of(name)}
-        return tuple(sorted(wanted - set(TASK_SETS["everything"])))
-
-    def variants(self) -> dict[str, SceneSpec]:
-        """Return the specification of every set that networks are trained on, by its name."""
-        chosen, full = self._chosen.variability, SceneSpec(sampler=self._chosen.scenes.sampler)
-        one = chosen.one_category if chosen.one_category in self.categories else self.categories[0]
-        found = {FULL: full, "one_category": full.one_category(one), "centred": full.centred()}
-        if chosen.direct_sets:
-            apart = SceneSpec(sampler="direct")
-            found |= {DIRECT: apart, f"{DIRECT} centred": apart.centred()}
-        for count in sorted({*self._chosen.networks.few_categories, *chosen.category_grades}):
-            if 1 < count < len(self.categories):
-                found[f"ncat {count}"] = full.ncat(count)
-        for factor in chosen.grades:
-            if 0 < factor < 1:
-                found[f"position {factor:g}"] = full.shrunk("translation", factor)
-        return found
-
-    def trained_on(self, variant: str) -> SceneImages:
-        """Return the training images of a variant."""
-        scenes = self._chosen.scenes
-        if variant.startswith("images "):
-            count = int(variant.removeprefix("images "))
-            return self.images(self.variants()[FULL], count, on_the_fly=scenes.on_the_fly)
-        return self.images(self.variants()[variant], scenes.images, on_the_fly=scenes.on_the_fly)
-
-    def held_out(self, variant: str = FULL, count: int | None = None) -> SceneImages:
-        """Return test images of a variant, on backgrounds that no network has seen."""
-        count = count or self._chosen.scenes.test_images
-        return self.images(self.variants()[variant], count, "test")
 
     def wanted(self) -> list[tuple[str, str]]:
         """Return (task set, variant) of every kind of network, each once."""
@@ -253,10 +128,10 @@ class Plan:
     def natural(self) -> list[TrainNatural]:
         """Return the networks that learn photographs, by the recipe of the others (X4)."""
         networks = self._chosen.networks
-        shown = photographs(networks.natural, self._data)
+        shown = photographs(networks.natural, self._files.folder)
         if shown is None:
             return []
-        self._checksums[shown.file] = shown.checksum
+        self._files.checksums[shown.file] = shown.checksum
         return [
             self._execution.step(
                 TrainNatural,
@@ -314,7 +189,7 @@ class Plan:
         human = self.human and at_step is None
         if not sessions and not human:
             return None
-        assert self._data is not None
+        assert self._files.folder is not None
         alignment = self._chosen.alignment
         files = [file for session in sessions for file in v4_files(session)]
         files += [OBJECTS92] if human else []
@@ -325,8 +200,8 @@ class Plan:
             splits=alignment.splits if at_step is None else alignment.curve_splits,
             components=alignment.components,
             human=human,
-            data=self._data,
-            checksums={file: self._checksums[file] for file in files},
+            data=self._files.folder,
+            checksums={file: self._files.checksum(file) for file in files},
             at_step=at_step,
         )
 
@@ -372,7 +247,7 @@ class Plan:
             "wider rotation": self.images(wider, count, "test"),
             "wider position": self.images(aside, count, "test"),
         }
-        if meshes(self._objects, scenes.categories, scenes.models, self._data, scenes.models):
+        if self.further_models():
             sets["new models"] = self.images(full, count, "test", first_model=scenes.models)
         return self._execution.step(Generalise, network=network, images=sets)
 
@@ -386,18 +261,14 @@ class Plan:
 
     def ceilings(self) -> pd.DataFrame:
         """Return what scores of the recordings could reach."""
-        assert self._data is not None
-        return ceilings(self.sessions, self.human, self._data)
+        assert self._files.folder is not None
+        return ceilings(self.sessions, self.human, self._files.folder)
 
     def test_on_own(self, network: Train) -> Generalise:
         """Return the step that tests a network on images of the variability it was trained on."""
         return self._execution.step(
             Generalise, network=network, images={"own": self.held_out(network.variant)}
         )
-
-    def reduced(self, variant: str) -> bool:
-        """Whether networks of a variant see other images than held-out ones of full variability."""
-        return variant != FULL and variant in self.variants()
 
     def shares(self, networks: list[Train]) -> list[Share]:
         """Return the steps that divide V4 between spatial and category networks of one seed."""
@@ -418,7 +289,7 @@ class Plan:
                 second=self.align(b),
                 session=self.sessions[-1],
                 folds=self._chosen.decoding.folds,
-                data=self._data,
+                data=self._files.folder,
                 resamples=self._chosen.resamples,
             )
             for a, b in pairs

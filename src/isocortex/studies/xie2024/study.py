@@ -9,6 +9,7 @@ import pandas as pd
 
 from isocortex.execution import Execution
 from isocortex.studies.base import Findings, Study, Tables
+from isocortex.studies.data_files import DataFiles
 from isocortex.studies.xie2024.claims import CLAIMS, EVIDENCE
 from isocortex.studies.xie2024.config import CONFIGURATIONS, Configuration, check
 from isocortex.studies.xie2024.figures import FIGURES
@@ -22,10 +23,11 @@ from isocortex.studies.xie2024.overview import (
     montage,
     training_table,
 )
-from isocortex.studies.xie2024.plan import FULL, Plan
+from isocortex.studies.xie2024.plan import Plan
 from isocortex.studies.xie2024.public_alignment import DECIDES, complete
 from isocortex.studies.xie2024.public_figures import PUBLIC_FIGURES
 from isocortex.studies.xie2024.published import beside_published
+from isocortex.studies.xie2024.scene_plan import FULL
 
 
 def steps(configuration: Configuration, data: Path | None, execution: Execution) -> Findings:
@@ -42,8 +44,8 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     """
     check(configuration)
     notes: list[str] = []
-    checksums: dict[str, str] = {}
-    plan = Plan(configuration, data, execution, checksums)
+    files = DataFiles(data)
+    plan = Plan(configuration, files, execution)
     networks = plan.networks()
     sets = {network.variant: network.images for network in networks}
     sets["held out"] = plan.held_out()
@@ -72,7 +74,7 @@ def steps(configuration: Configuration, data: Path | None, execution: Execution)
     for network in learners:
         network.clear_workspace()
     judgements = judge_all(tables, configuration.networks.seeds, configuration.resamples)
-    return Findings(tables, judgements, checksums, tuple(notes))
+    return Findings(tables, judgements, files.checksums, tuple(notes))
 
 
 def aligned(
