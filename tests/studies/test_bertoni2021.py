@@ -119,8 +119,10 @@ def test_the_result_folder_holds_what_was_promised(tiny: StudyResult, tmp_path: 
     for name in ("claims.csv", "config.yaml", "provenance.json", "report.html"):
         assert (tmp_path / name).stat().st_size > 100
     assert set(tiny.figures) == set(tiny.study.figures)
-    for name in tiny.figures:
+    for name, figure in tiny.figures.items():
         assert list((tmp_path / "figures").glob(f"{name}*.png"))
+        read = {n: pd.read_csv(tmp_path / "tables" / f"{n}.csv") for n in figure.needs}
+        assert figure.draw({**tiny.tables, **read}).get_axes()
 
 
 def test_a_missing_folder_of_images_is_said(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def calibration(tables: Tables) -> Drawing:
 
 def light(tables: Tables) -> Drawing:
     """Draw a shaded photograph, and what comes back after filtering and integration."""
-    table = tables["light"]
+    table = tables["light"].fillna({"filter": ""})
     filters = [name for name in table["filter"].unique() if name]
     figure = Drawing(figsize=(2.6 * (len(filters) + 1), 4.6), layout="constrained")
     axes = figure.subplots(2, len(filters) + 1)

@@ -51,8 +51,8 @@ def alignment(tables: Tables) -> Drawing:
 
 def _ceiling(tables: Tables, area: str) -> str:
     """Say what scores of an area could reach, in a line of its own."""
-    known = tables.get("ceilings", pd.DataFrame({"area": []}))
-    known = known[known["area"].str.split().str[0] == area]
+    known = tables.get("ceilings", pd.DataFrame({"area": [""]}))
+    known = known[known["area"].str.split(" ").str[0] == area]
     said = [
         f"{row.area.removeprefix(area).strip()} {row.upper:.2f}".strip()
         if area == "V4"
