@@ -20,6 +20,10 @@ TESTS = {"above": "> {:g}", "below": "< {:g}", "band": "|s| < {:g}"}
 """What a part may ask of its statistic s, and how the report writes it."""
 
 
+OVER_NETWORKS = "percentile over networks"
+"""Method of an interval whose draws, and whose n, are trained networks."""
+
+
 class Verdict(enum.StrEnum):
     """What an interval says about a claim."""
 
@@ -205,7 +209,7 @@ def judge(
         may serve all claims of a study; a part without an interval says so in the reason.
     n_seeds : int, optional
         Independent trainings behind the intervals. Whatever it says, an interval over seeds
-        (method ``"t"``) from fewer than the claim needs does not count.
+        (method ``"t"`` or `OVER_NETWORKS`) from fewer than the claim needs does not count.
     condition : str
         What the verdict holds for, e.g. ``"mnist"`` or ``"this net only"``.
     reason : str
@@ -226,7 +230,8 @@ def judge(
 
 def _too_few(claim: Claim, interval: Interval | None) -> str:
     """Say why an interval over seeds cannot count; undefined seeds may have been dropped."""
-    if interval is None or interval.method != "t" or interval.n >= claim.seeds_needed:
+    over_seeds = interval is not None and interval.method in ("t", OVER_NETWORKS)
+    if interval is None or not over_seeds or interval.n >= claim.seeds_needed:
         return ""
     return f"needs {claim.seeds_needed} seeds, {interval.n} are defined"
 

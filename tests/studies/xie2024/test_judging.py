@@ -265,6 +265,23 @@ def test_networks_are_drawn_and_never_compared_with_themselves() -> None:
     assert found.high < 0.12
 
 
+def test_only_networks_that_a_contrast_is_about_limit_it() -> None:
+    table, known = cka(0.9, 0.8, 0.0), training()
+    s, c, u = ("spatial", "full"), ("category", "full"), (UNTRAINED, "full")
+    for failing, verdict in ((4, Verdict.NOT_TESTED), (0, Verdict.SHOWN)):
+        late = (known["task_set"] == "category") & (known["variant"] == "full")
+        learned = known.assign(learned=~(late & (known["seed"] < failing)))
+        blocks = Blocks(table, Gate(learned))
+        assert blocks.interval(lambda d: d("layer3", s, s) - d("layer3", s, u), 100).n == SEEDS
+        assert blocks.interval(lambda d: d("layer3", s, c), 100).n == SEEDS - failing
+        judged = verdicts(tables(cka=cka(0.9, 0.8, 0.3), training=learned))
+        assert judged["X6"] is verdict
+    two = known.assign(learned=~(late & (known["seed"] < 3)))
+    judged = {j.claim.id: j for j in judge_all(tables(training=two), SEEDS, 100)}
+    assert judged["X6"].verdict is Verdict.NOT_TESTED
+    assert "needs 5 seeds, 2 are defined" in judged["X6"].reason
+
+
 def test_a_share_has_the_interval_of_wilson() -> None:
     found = share(pd.Series([True] * 7 + [False] * 3))
     p, n, z = 0.7, 10, stats.norm.ppf(0.975)

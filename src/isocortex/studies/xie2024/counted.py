@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from isocortex.claims import OVER_NETWORKS
 from isocortex.statistics import Interval
 from isocortex.studies.xie2024.networks import UNTRAINED
 
@@ -79,11 +80,19 @@ class Blocks:
         return float(np.nanmean(block)) if np.isfinite(block).any() else float("nan")
 
     def interval(self, statistic: Callable[[Draw], float], resamples: int) -> Interval:
-        """Return a statistic with its percentile interval over networks drawn within groups."""
+        """Return a statistic with its percentile interval over networks drawn within groups.
+
+        Its n is the number of networks of the smallest group that the statistic looks at.
+        """
         rng = np.random.default_rng(0)
+        asked: set[Group] = set()
 
         def value(drawn: Mapping[Group, Sequence[int]]) -> float:
-            return statistic(lambda layer, a, b: self.mean(layer, a, b, drawn))
+            def at(layer: str, a: Group, b: Group) -> float:
+                asked.update((a, b))
+                return self.mean(layer, a, b, drawn)
+
+            return statistic(at)
 
         estimate = value(self._members)
         draws = np.array(
@@ -92,12 +101,12 @@ class Blocks:
                 for _ in range(resamples)
             ]
         )
-        fewest = min(len(m) for m in self._members.values())
+        fewest = min(len(self._members[group]) for group in asked)
         kept = draws[np.isfinite(draws)]
         if fewest < 2 or len(kept) < resamples / 2:
-            return Interval(estimate, np.nan, np.nan, LEVEL, fewest, "percentile over networks")
+            return Interval(estimate, np.nan, np.nan, LEVEL, fewest, OVER_NETWORKS)
         low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         return Interval(
-            estimate, float(low), float(high), LEVEL, fewest, "percentile over networks",
+            estimate, float(low), float(high), LEVEL, fewest, OVER_NETWORKS,
             resamples - len(kept),
         )  # fmt: skip
