@@ -20,6 +20,9 @@ from isocortex.studies.xie2024.natural import NATURAL
 from isocortex.studies.xie2024.networks import UNTRAINED
 from isocortex.studies.xie2024.overview import curve_correlations, mean_correlation
 
+WORST = -0.6
+"""Performance left of which snapshots, far worse than a constant, are outside of the frame."""
+
 AREAS = {"V4": "V4 (macaque)", "EVC": "EVC (human)", "IT": "IT (human)"}
 
 
@@ -54,12 +57,12 @@ def _ceiling(tables: Tables, area: str) -> str:
     known = tables.get("ceilings", pd.DataFrame({"area": [""]}))
     known = known[known["area"].str.split(" ").str[0] == area]
     said = [
-        f"{row.area.removeprefix(area).strip()} {row.upper:.2f}".strip()
+        f"{row.upper:.2f} (session {row.area.removeprefix('V4 ')})"
         if area == "V4"
         else f"{row.lower:.2f} to {row.upper:.2f}"
         for row in known.itertuples()
     ]
-    return f"\nceiling: {', '.join(said)}" if said else "\nceiling unknown"
+    return f"\nceiling {', '.join(said)}" if said else "\nceiling unknown"
 
 
 def curves(tables: Tables) -> Drawing:
@@ -81,6 +84,9 @@ def curves(tables: Tables) -> Drawing:
             )  # fmt: skip
         axis.set_title(f"{label}\n{_correlation(counted(rows))}", fontsize=9.5)
         axis.set_xlabel("1 - relative loss")
+        if len(rows):
+            low, high = max(rows["performance"].min(), WORST), rows["performance"].max()
+            axis.set_xlim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     axes[0].set_ylabel("alignment A")
     figure.suptitle("Performance and alignment over training, one line a run (grey: did not learn)")
     return figure
@@ -208,14 +214,17 @@ def graded(tables: Tables) -> Drawing:
     for axis, (target, role, prefix, least, floor, label) in zip(axes, plans, strict=True):
         rows = table[(table["target"] == target) & (table["role"] == role)]
         most = 1.0 if target == "position" else round(1 / float(rows["chance"].iloc[0]))
-        for s in dict.fromkeys(rows.loc[rows["variant"] == least, "task_set"]):
+        sets = list(dict.fromkeys(rows.loc[rows["variant"] == least, "task_set"]))
+        for k, s in enumerate(sets):
+            aside = (k - (len(sets) - 1) / 2) * 0.02 * most
             own = rows[rows["task_set"] == s]
             for variant, values in own.groupby("variant"):
                 amount = {least: floor, "full": most}.get(str(variant))
                 if amount is None and str(variant).startswith(prefix):
                     amount = float(str(variant).removeprefix(prefix))
                 if amount is not None:
-                    point(axis, values["score"].to_numpy(), amount, SETS[s][1], SETS[s][3])
+                    shown = values["score"].to_numpy()
+                    point(axis, shown, amount + aside, SETS[s][1], SETS[s][3])
             axis.plot([], [], SETS[s][3], color=SETS[s][1], label=SETS[s][0])
         axis.set(xlabel=label, title=f"{target} at {layer_names(rows['layer'].head(1))[0]}")
         if axis.get_legend_handles_labels()[0]:
@@ -296,7 +305,8 @@ FIGURES = {
     "alignment": Figure(alignment, "Alignment at a layer that other data chose. Mean and 95 %"
                         " interval over seeds, or the seeds themselves.", ("alignment",)),
     "curves": Figure(curves, "Snapshots of each run over training; mean r over the snapshots of a"
-                     " run (Fisher z) with its 95 % interval over the runs that learned.",
+                     " run (Fisher z) with its 95 % interval over the runs that learned. First"
+                     " steps that are far worse than a constant lie left of the frame; they count.",
                      ("curves", "training")),
     "cka": Figure(cka, "Debiased linear CKA between networks over held-out scenes.", ("cka",)),
     "decoding": Figure(decoding, "Linear decoding from held-out scenes of full variability. Mean"

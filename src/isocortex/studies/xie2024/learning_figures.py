@@ -60,8 +60,8 @@ def learning(tables: Tables) -> Drawing:
     axis.set_title(
         "Every network learned: over its tasks together it is left of the dashed line at .8"
         if n == 0
-        else f"{n} networks did not learn (over their tasks right of the dashed line) and do not"
-        " count"
+        else f"{n} networks did not learn and do not count: over their tasks right of the dashed"
+        " line,\nand right less than three times as often as by chance"
     )
     return figure
 
@@ -117,7 +117,13 @@ def classes(tables: Tables) -> Drawing:
         if s in SETS:
             axes[0].plot([], [], SETS[s][3], color=SETS[s][1], label=SETS[s][0])
     figure.legend(loc="outside lower center", ncols=4)
-    figure.suptitle("What is estimated of objects of each category, held-out scenes")
+    said = "What is estimated of objects of each category, held-out scenes"
+    recall = table.query("task == 'category' and metric == 'accuracy'")
+    if len(recall):
+        means = recall.groupby("category")["value"].mean()
+        best, worst = (str(k).replace("_", " ") for k in (means.idxmax(), means.idxmin()))
+        said += f"; recall from {means.min():.2f} ({worst}) to {means.max():.2f} ({best})"
+    figure.suptitle(said)
     return figure
 
 
