@@ -12,7 +12,7 @@ from torchvision import datasets
 
 from isocortex.errors import UserError
 from isocortex.stimuli import image_files
-from isocortex.stimuli.labelled_folders import labelled_images
+from isocortex.stimuli.labelled_folders import labelled_images, open_split
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ def test_stl_is_read_as_torchvision_reads_it(stl: Path, monkeypatch: pytest.Monk
     torch.testing.assert_close(images, expected)
     np.testing.assert_array_equal(labels, peer.labels)
     assert labelled_images(stl, "train", 32)[0].shape == (5, 1, 32, 32)
+    assert torch.equal(open_split(stl, "test").take(np.array([2, 0]), 96, 1), images[[2, 0]])
 
 
 def test_a_torn_stl_file_is_refused(stl: Path) -> None:
@@ -70,6 +71,9 @@ def test_a_folder_a_class(tmp_path: Path) -> None:
     colour = labelled_images(tmp_path, "train", 8, 3)[0]
     assert colour.shape == (4, 3, 8, 8)
     np.testing.assert_allclose(colour[0, :, 0, 0] * 255, [200, 100, 0], atol=1e-4)
+    opened = open_split(tmp_path, "train")
+    assert opened.classes == ("apple", "bear")
+    assert torch.equal(opened.take(np.array([3, 0]), 8, 3), colour[[3, 0]])
     with pytest.raises(UserError, match="no folders of images"):
         labelled_images(tmp_path, "test", 8)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,12 +34,19 @@ class Split:
     ----------
     labels : Tensor
         int64 (n,), from 0.
-    images : callable
-        (size, channels) -> float32 (n, channels, size, size) in [0, 1].
+    classes : tuple of str
+        Their names.
+    take : callable
+        (rows, size, channels) -> float32 (rows, channels, size, size) in [0, 1].
     """
 
     labels: Tensor
-    images: Callable[[int, int], Tensor]
+    classes: tuple[str, ...]
+    take: Callable[[np.ndarray, int, int], Tensor]
+
+    def images(self, size: int, channels: int) -> Tensor:
+        """Return all of them."""
+        return self.take(np.arange(len(self.labels)), size, channels)
 
 
 def labelled_images(
@@ -109,11 +117,12 @@ def stl10(folder: Path, split: str) -> Split:
     if labels.min() < 1 or labels.max() > 10:
         raise UserError(f"{files[1]} has labels outside 1..10; replace it by an intact copy")
 
-    def images(size: int, channels: int) -> Tensor:
-        planes = np.fromfile(files[0], dtype=np.uint8).reshape(-1, 3, _STL_SIDE, _STL_SIDE)
-        return _fitted(planes.transpose(0, 1, 3, 2), size, channels)
-
-    return Split(torch.from_numpy(labels.astype(np.int64) - 1), images)
+    planes = np.memmap(files[0], mode="r").reshape(-1, 3, _STL_SIDE, _STL_SIDE)
+    return Split(
+        torch.from_numpy(labels.astype(np.int64) - 1),
+        tuple(map(str, range(10))),
+        partial(_fitted, planes.transpose(0, 1, 3, 2)),
+    )
 
 
 def cifar10_folder(folder: Path, split: str) -> Split:
@@ -123,7 +132,7 @@ def cifar10_folder(folder: Path, split: str) -> Split:
     except RuntimeError as error:
         raise UserError(f"CIFAR-10 in {str(folder)!r} is not intact: {error}") from None
     levels = found.data.transpose(0, 3, 1, 2)
-    return Split(torch.tensor(found.targets), partial(_fitted, levels))
+    return Split(torch.tensor(found.targets), tuple(found.classes), partial(_fitted, levels))
 
 
 def image_folders(folder: Path, split: str) -> Split:
@@ -134,14 +143,18 @@ def image_folders(folder: Path, split: str) -> Split:
         reason = " ".join(str(error).split())
         raise UserError(f"{str(folder / split)!r} holds no folders of images ({reason})") from None
 
-    def images(size: int, channels: int) -> Tensor:
-        made = torch.empty(len(found.samples), channels, size, size)
-        for row, (file, _) in enumerate(found.samples):
-            image = image_files.with_channels(image_files.read(Path(file)), channels)
-            made[row] = image_files.fit(image, size)
+    def take(rows: np.ndarray, size: int, channels: int) -> Tensor:
+        def one(row: int) -> Tensor:
+            image = image_files.read(Path(found.samples[row][0]))
+            return image_files.fit(image_files.with_channels(image, channels), size)
+
+        made = torch.empty(len(rows), channels, size, size)
+        with ThreadPoolExecutor() as pool:
+            for place, image in enumerate(pool.map(one, rows.tolist())):
+                made[place] = image
         return made
 
-    return Split(torch.tensor(found.targets), images)
+    return Split(torch.tensor(found.targets), tuple(found.classes), take)
 
 
 KINDS: tuple[tuple[str, tuple[str, ...], Callable[[Path, str], Split]], ...] = (
@@ -152,11 +165,11 @@ KINDS: tuple[tuple[str, tuple[str, ...], Callable[[Path, str], Split]], ...] = (
 """Name of each kind of folder, what tells it, and what opens it."""
 
 
-def _fitted(levels: np.ndarray, size: int, channels: int) -> Tensor:
-    """Return images (n, channels, size, size) of 8-bit levels (n, 3, h, w), a part at a time."""
-    images = torch.empty(len(levels), channels, size, size)
-    for start in range(0, len(levels), 1024):
-        part = image_files.from_eight_bit(np.ascontiguousarray(levels[start : start + 1024]))
+def _fitted(levels: np.ndarray, rows: np.ndarray, size: int, channels: int) -> Tensor:
+    """Return some images (rows, channels, size, size) of 8-bit levels (n, 3, h, w), in parts."""
+    images = torch.empty(len(rows), channels, size, size)
+    for start in range(0, len(rows), 1024):
+        part = image_files.from_eight_bit(levels[rows[start : start + 1024]])
         images[start : start + 1024] = image_files.fit(
             image_files.with_channels(part, channels), size
         )

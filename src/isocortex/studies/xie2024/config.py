@@ -70,7 +70,8 @@ class Networks(_Part):
     natural: str = "auto"
     """Photographs that further networks learn to name by the same recipe: ``cifar10``; ``auto``,
     which is that where there is a data folder; ``none``; or a folder with ``train`` and ``test``,
-    each with one folder of images a class. X4 is judged with a folder alone: use ImageNet's."""
+    each with one folder of images a class, or of STL-10 or CIFAR-10 as published. X4 is judged
+    with a folder alone: use ImageNet's."""
     seeds: Annotated[int, pydantic.Field(ge=1)] = 5
     steps: Annotated[int, pydantic.Field(ge=1)] = 2_500
     batch_size: Annotated[int, pydantic.Field(ge=2)] = 64

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -11,13 +10,13 @@ import numpy as np
 import pydantic
 import torch
 from torch import Tensor
-from torchvision.datasets import ImageFolder
 
 from isocortex import data as data_room
 from isocortex.errors import UserError
 from isocortex.stimuli import cifar10
 from isocortex.stimuli.digits import CIFAR10_CLASSES
-from isocortex.stimuli.image_files import fit, from_eight_bit, read, to_eight_bit, with_channels
+from isocortex.stimuli.image_files import from_eight_bit, to_eight_bit
+from isocortex.stimuli.labelled_folders import SPLITS, open_split
 from isocortex.studies.xie2024.networks import QUEUE, Network, Sources, normal
 from isocortex.training.batches import BatchSource
 from isocortex.training.latent_tasks import Head, Scale
@@ -28,7 +27,6 @@ NATURAL = "natural"
 CIFAR10 = "cifar10"
 CIFAR10_FILE = "images/cifar10_subset.zip"
 
-SPLITS = ("train", "test")
 Split = Literal["train", "test"]
 Labelled = tuple[Callable[[np.ndarray], Tensor], Tensor]
 """Rows -> images (k, 3, size, size) in [0, 1]; and all labels (n,)."""
@@ -37,8 +35,8 @@ Labelled = tuple[Callable[[np.ndarray], Tensor], Tensor]
 class Photographs(pydantic.BaseModel):
     """Photographs with what they show: the CIFAR-10 subset, or a folder of the user.
 
-    A folder holds ``train`` and ``test``, each with one folder of images a class. Its images are
-    read when they are asked for, however many there are.
+    A folder is any that `stimuli.labelled_folders` knows; one of its images is read when it is
+    asked for, however many there are.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
@@ -70,7 +68,7 @@ class Photographs(pydantic.BaseModel):
         UserError
             If it holds no classes, other classes to test than to learn, or just one.
         """
-        train, test = (_folder(path, split) for split in SPLITS)
+        train, test = (open_split(path, split) for split in SPLITS)
         if train.classes != test.classes or len(train.classes) < 2:
             raise UserError(
                 f"networks.natural: {path} needs the same two or more classes in train (it has "
@@ -89,16 +87,8 @@ class Photographs(pydantic.BaseModel):
             images, labels = cifar10(self.path, split, size=size, grey=False)
             kept = torch.from_numpy(to_eight_bit(images))
             return lambda rows: from_eight_bit(kept[torch.from_numpy(rows)].numpy()), labels
-        folder = _folder(self.path, split)
-        pool = ThreadPoolExecutor()
-
-        def one(row: int) -> Tensor:
-            return fit(with_channels(read(Path(folder.samples[row][0])), 3), size)
-
-        return (
-            lambda rows: torch.stack(list(pool.map(one, rows.tolist()))),
-            torch.tensor(folder.targets),
-        )
+        found = open_split(self.path, split)
+        return lambda rows: found.take(rows, size, 3), found.labels
 
 
 def photographs(asked: str, data: Path | None) -> Photographs | None:
@@ -116,17 +106,6 @@ def photographs(asked: str, data: Path | None) -> Photographs | None:
     if asked in ("auto", CIFAR10):
         return Photographs.of_data(data)
     return Photographs.of_folder(Path(asked).expanduser())
-
-
-def _folder(path: Path, split: str) -> ImageFolder:
-    try:
-        return ImageFolder(str(path / split))
-    except OSError as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"networks.natural: {path / split} holds no folders of images ({reason}); name a folder"
-            " with train and test, each with one folder a class"
-        ) from None
 
 
 class TrainNatural(Network):
