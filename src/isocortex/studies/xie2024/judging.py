@@ -170,17 +170,19 @@ def _alignment(
     for s in (*SPATIAL, *PAIRS):
         own = _by_seed(chosen, s)
         _put(intervals, f"{name} {s} - untrained", own - untrained)
-        _put(
-            intervals,
-            f"{name} {s} - .3 untrained - .7 category",
-            own - 0.3 * untrained - 0.7 * category,
-        )
+        beyond = _beyond(own, untrained, category)
+        _put(intervals, f"{name} {s} - .3 untrained - .7 category", beyond)
 
 
 def _chosen(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row a network and area with its score at the chosen layer, as ``value``."""
     keys = ["task_set", "variant", "seed", "area"]
     return table.groupby(keys, as_index=False)["chosen"].first().rename(columns={"chosen": "value"})
+
+
+def _beyond(own: pd.Series, base: pd.Series, top: pd.Series) -> pd.Series:
+    """Return how far scores are beyond 70 % of the way from a base to others (5.4)."""
+    return own - 0.3 * base - 0.7 * top
 
 
 def _above(scores: pd.Series, base: pd.Series) -> bool:
@@ -195,11 +197,8 @@ def _few_and_more(table: pd.DataFrame, intervals: Intervals, reasons: dict[str, 
     spatial, untrained = _by_seed(chosen, "spatial"), _by_seed(chosen, UNTRAINED)
     for photographs in chosen.loc[chosen["task_set"] == NATURAL, "variant"].unique():
         natural = _by_seed(chosen, NATURAL, photographs)
-        _put(
-            intervals,
-            "A spatial - .3 untrained - .7 natural",
-            spatial - 0.3 * untrained - 0.7 * natural,
-        )
+        beyond = _beyond(spatial, untrained, natural)
+        _put(intervals, "A spatial - .3 untrained - .7 natural", beyond)
         if not _above(natural, untrained):
             reasons["X4"] = NO_BASE.format("natural")
     for n in (*FEW, *MORE):

@@ -146,7 +146,8 @@ class ByClass(Step):
     def compute(self) -> pd.DataFrame:
         """Return the metrics of every category; those of accuracy are the category's recall."""
         network, head = self.network, self.network.head()
-        _, tests, scale = network.sources()
+        scale = Scale.of(network.full.latents())
+        tests = network.source(network.held_out, scale)
         model = network.model().network.to(network.device)
         outputs, targets = answers(model, tests)
         categories = network.held_out.latents()["category"].to_numpy()

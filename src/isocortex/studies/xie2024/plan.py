@@ -47,6 +47,13 @@ class Plan(ScenePlan):
         device = chosen_device(chosen.networks.device)
         self.given = [Given.of(path, device) for path in chosen.networks.given]
         files.checksums |= {str(given.path): given.checksum for given in self.given}
+        self.human = files.folder is not None
+        self.sessions = chosen.alignment.sessions if self.human else []
+        self.curve_sessions = chosen.alignment.curve_sessions if self.human else []
+        if self.human:  # what a folder lacks is said before anything is rendered
+            for session in (*self.sessions, *self.curve_sessions):
+                files.digest(v4_files(session))
+            files.checksum(OBJECTS92)
 
     def body_of(self, network: Observer | None) -> Body:
         """Return where a network is read."""
@@ -58,31 +65,6 @@ class Plan(ScenePlan):
             return []
         read = self.body_of(network)
         return list(read.mapped if self._chosen.alignment.blocks == "every" else read.last)
-
-    @property
-    def sessions(self) -> list[str]:
-        """The V4 sessions that are there."""
-        return self._found(self._chosen.alignment.sessions)
-
-    @property
-    def curve_sessions(self) -> list[str]:
-        """Those for the curves over training."""
-        return self._found(self._chosen.alignment.curve_sessions)
-
-    def _found(self, sessions: list[str]) -> list[str]:
-        if self._files.folder is None:
-            return []
-        for session in sessions:
-            self._files.digest(v4_files(session))
-        return sessions
-
-    @property
-    def human(self) -> bool:
-        """Whether the 92 objects are there."""
-        if self._files.folder is None:
-            return False
-        self._files.checksum(OBJECTS92)
-        return True
 
     def wanted(self) -> list[tuple[str, str]]:
         """Return (task set, variant) of every kind of network, each once."""
